@@ -1,0 +1,67 @@
+# `make` alone explains the verbs.
+
+PYTHON ?= python3
+PORT ?= 8000
+PY = .venv/bin/python
+DEMO_ENV = PAYSETTLE_DEMO=1 PAYSETTLE_VAR=var/demo PUBLIC_URL=http://127.0.0.1:$(PORT)
+# Each database is a worker of its own; every test that is for it runs on it.
+DATABASES = --dist=each --tx popen//env:TEST_DB=sqlite --tx popen//env:TEST_DB=mariadb --tx popen//env:TEST_DB=mysql
+
+.PHONY: help demo demo-reset run test test-long check fix lock docs
+
+help:
+	@echo "make demo        a story told through the real API, on SQLite, no servers needed (PORT=8000, KAFKA=1)"
+	@echo "make demo-reset  forget the demo's data"
+	@echo "make run         server and worker for development, on SQLite"
+	@echo "make test        the whole suite on SQLite, MariaDB, MySQL and Kafka; finds or fetches the servers itself"
+	@echo "make test-long   the same with every number at its full size, on every Python that is here"
+	@echo "make check       format, lint, types, import contracts, migrations, documents up to date"
+	@echo "make fix         format, and mend what the linter can mend"
+	@echo "make lock        resolve the dependencies anew"
+	@echo "make docs        write the generated documents again"
+
+demo: .venv/runtime
+ifdef KAFKA
+	@$(DEMO_ENV) $(PY) -m devservers run --require --as-setting kafka -- $(PY) manage.py demo --port $(PORT)
+else
+	@$(DEMO_ENV) $(PY) manage.py demo --port $(PORT)
+endif
+
+demo-reset:
+	@rm -rf var/demo
+	@echo "The demo's data is gone; make demo starts a new one."
+
+run: .venv/runtime
+	@DEBUG=1 $(PY) manage.py migrate --verbosity 0
+	@DEBUG=1 $(PY) manage.py worker & worker=$$!; trap "kill $$worker" EXIT; DEBUG=1 $(PY) manage.py serve --port $(PORT)
+
+test: .venv/dev
+	@$(PY) -m devservers run mariadb mysql kafka -- $(PY) -m pytest $(DATABASES) $(ARGS)
+
+test-long: .venv/dev
+	@TEST_LONG=1 $(PY) -m devservers run mariadb mysql kafka -- $(PY) -m pytest $(DATABASES) $(ARGS)
+
+check: .venv/dev
+	@$(PY) scripts/check.py
+
+fix: .venv/dev
+	@.venv/bin/ruff check --fix --quiet .; .venv/bin/ruff format --quiet .
+
+docs: .venv/dev
+	@DEBUG=1 $(PY) manage.py docs
+
+LOCK = UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml
+lock: .venv/dev
+	@$(LOCK) -o requirements.lock
+	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+
+# The environment is brought up to date by the script; these two are names for its two states.
+.PHONY: .venv/runtime .venv/dev
+.venv/runtime:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or newer."; exit 1; }
+	@test -e .venv/installed-requirements-dev.lock || $(PYTHON) scripts/environment.py requirements.lock
+
+.venv/dev:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or newer."; exit 1; }
+	@$(PYTHON) scripts/environment.py requirements-dev.lock

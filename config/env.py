@@ -1,0 +1,165 @@
+"""Typed readers of the environment: loud on nonsense, secrets also from files.
+
+Every reader takes the name of a variable and a default. A variable that holds nonsense ends the start with one
+sentence (`SettingError`), never with a default that nobody asked for.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+
+class SettingError(Exception):
+    """A setting makes no sense; the message is the sentence shown to the operator."""
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable, or the content of the file that `NAME_FILE` names (without its final newline)."""
+    path = os.environ.get(f"{name}_FILE")
+    if path is None:
+        return os.environ.get(name, default)
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\n")
+    except OSError as error:
+        raise SettingError(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from None
+
+
+def boolean(name: str, *, default: bool) -> bool:
+    """Return the variable as a truth value: 1/0, true/false, yes/no, on/off."""
+    value = text(name).strip().lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise SettingError(f"{name} must be true or false, not {value!r}.")
+
+
+def integer(name: str, default: int, *, least: int, most: int) -> int:
+    """Return the variable as a whole number between `least` and `most`, both included."""
+    value = text(name).strip()
+    if not value:
+        return default
+    if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+        raise SettingError(f"{name} must be a whole number from {least} to {most}, not {value!r}.")
+    return int(value)
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """Return the variable as a list, split at commas, blanks dropped."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def pairs(name: str) -> dict[str, str]:
+    """Return the variable as a dictionary: `name=value,name=value`."""
+    found = {}
+    for word in words(name):
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise SettingError(f"{name} must look like name=value,name=value; {key!r} has no value.")
+        found[key.strip()] = value.strip()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """How messages leave: Django's backend and what it needs."""
+
+    backend: str
+    folder: Path | None = None
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+    use_tls: bool = False
+    use_ssl: bool = False
+
+
+def email(name: str, default: str) -> Email:
+    """Return how messages leave: `smtp://user:password@host:25`, `smtp+tls://…:587`, `smtp+ssl://…:465`, `file:///folder`.
+
+    Raises SettingError for any other scheme, a missing host or folder, or a port that is no port.
+    """
+    try:
+        url = urlsplit(text(name, default))
+        port = url.port
+    except ValueError:
+        raise SettingError(f"{name} is not the address of a mail server.") from None
+    if url.scheme == "file" and not url.hostname and url.path:
+        return Email("paysettle.notifications.mail.files.FileBackend", folder=Path(unquote(url.path)))
+    ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+    if url.scheme in ports and url.hostname:
+        return Email(
+            "django.core.mail.backends.smtp.EmailBackend",
+            host=url.hostname,
+            port=port or ports[url.scheme],
+            user=unquote(url.username or ""),
+            password=unquote(url.password or ""),
+            use_tls=url.scheme == "smtp+tls",
+            use_ssl=url.scheme == "smtp+ssl",
+        )
+    raise SettingError(f"{name} must look like smtp+tls://user:password@host:587 or file:///folder.")
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """Return Django's description of the database in a URL: `sqlite:///path` or `mysql://user:password@host:port/name`.
+
+    Raises SettingError for any other scheme, a missing name, or a port that is no port.
+    """
+    value = text(name, default)
+    try:
+        url = urlsplit(value)
+        port = url.port
+    except ValueError:
+        raise SettingError(f"{name} is not a database address.") from None
+    path = unquote(url.path).removeprefix("/")
+    if url.scheme == "sqlite" and path:
+        return _sqlite(path)
+    if url.scheme in {"mysql", "mariadb"} and path and url.hostname:
+        return {
+            "ENGINE": "django.db.backends.mysql",
+            "NAME": path,
+            "USER": unquote(url.username or ""),
+            "PASSWORD": unquote(url.password or ""),
+            "HOST": url.hostname,
+            "PORT": port or 3306,
+            "OPTIONS": _mysql_options(),
+            # A dead connection must be found before the first query of a request, not by it.
+            "CONN_MAX_AGE": 300,
+            "CONN_HEALTH_CHECKS": True,
+        }
+    raise SettingError(f"{name} must look like sqlite:///file or mysql://user:password@host:3306/name.")
+
+
+def _sqlite(path: str) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "OPTIONS": {
+            # IMMEDIATE takes the write lock at BEGIN: without it a transaction that reads first fails at once with
+            # "database is locked". FULL, because NORMAL can lose acknowledged commits when the power fails.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+        },
+    }
+
+
+def _mysql_options() -> dict[str, Any]:
+    return {
+        "charset": "utf8mb4",
+        "isolation_level": "read committed",
+        "init_command": (
+            "SET sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
+            " time_zone='+00:00', innodb_lock_wait_timeout=4"
+        ),
+        "connect_timeout": 5,
+        "read_timeout": 60,
+        "write_timeout": 60,
+        # FOUND_ROWS, which Django needs to count rows that an update matched; MULTI_STATEMENTS, because the last
+        # statements of a transaction and its COMMIT travel together. The numbers are those of both drivers.
+        "client_flag": 1 << 1 | 1 << 16,
+    }

@@ -1,0 +1,43 @@
+"""Logs: JSON lines, each with the id of the request it belongs to. No secret, token, address or note.
+
+Servers and workers log to stdout; other commands answer there and log to stderr.
+"""
+
+import sys
+from typing import Any
+
+import structlog
+
+
+def configure(*, level: str) -> dict[str, Any]:
+    """Set structlog up and return Django's LOGGING: both write the same JSON lines."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": shared,
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+    }
+    stream = "ext://sys.stdout" if sys.argv[1:2] in (["serve"], ["worker"]) else "ext://sys.stderr"
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": formatter},
+        "handlers": {"lines": {"class": "logging.StreamHandler", "stream": stream, "formatter": "json"}},
+        "root": {"handlers": ["lines"], "level": level},
+        # Django would log every refused request again, with its path; the request line says it already.
+        "loggers": {"django.request": {"level": "CRITICAL"}, "django.security": {"level": "ERROR"}},
+    }
