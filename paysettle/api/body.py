@@ -1,0 +1,152 @@
+"""Reading a request body: strict JSON, the same for plain views and DRF.
+
+400 means the body cannot be read: not UTF-8, not JSON, a key twice, a number that is not one, nested too deep, not an
+object. 422 means it was read and its fields are wrong (`api/validators.py`).
+"""
+
+import json
+from typing import IO, Any, NoReturn
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
+from django.http.request import UnreadablePostError
+from rest_framework.parsers import BaseParser
+
+from paysettle.kernel.errors import DomainError
+
+DEPTH_MAX = 8
+
+Body = dict[str, Any]
+
+
+class BadRequest(DomainError):
+    """The request itself is not acceptable."""
+
+    code = "bad_request"
+    status = 400
+    title = "The request cannot be understood."
+
+
+class MalformedBody(DomainError):
+    """The body is not one strict JSON object in UTF-8."""
+
+    code = "malformed_body"
+    status = 400
+    title = "The body must be one JSON object in UTF-8."
+
+
+class BodyTooLarge(DomainError):
+    """The body is larger than this address accepts."""
+
+    code = "body_too_large"
+    status = 413
+    title = "The body is too large."
+
+
+class UnsupportedMediaType(DomainError):
+    """The body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = "The body must be sent as application/json."
+
+
+def read(request: HttpRequest) -> Body:
+    """Return the JSON object in the body of a plain Django request; raise one of the refusals above."""
+    content_type = request.content_type
+    charset = (request.content_params or {}).get("charset", "utf-8").lower()
+    if content_type != "application/json" or charset not in {"utf-8", "utf8"}:
+        raise UnsupportedMediaType
+    try:
+        raw = request.body
+    except RequestDataTooBig:
+        raise BodyTooLarge from None
+    except UnreadablePostError:
+        raise MalformedBody("The body ended early.") from None
+    return parse(raw)
+
+
+def read_optional(request: HttpRequest) -> Body:
+    """Return the JSON object in the body, or an empty one when there is no body at all."""
+    if request.headers.get("Content-Length") in {None, "", "0"} and not request.headers.get("Transfer-Encoding"):
+        return {}
+    return read(request)
+
+
+def parse(raw: bytes) -> Body:
+    """Return the JSON object in these bytes."""
+    if len(raw) > settings.BODY_SIZE_MAX:
+        raise BodyTooLarge
+    try:
+        found = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_float=_refuse_float,
+            parse_constant=_refuse_constant,
+            parse_int=_integer,
+        )
+    except UnicodeDecodeError:
+        raise MalformedBody("The body is not UTF-8.") from None
+    except (ValueError, RecursionError):
+        raise MalformedBody from None
+    if not isinstance(found, dict):
+        raise MalformedBody("The body must be a JSON object.")
+    _check_strings(found, depth=1)
+    return found
+
+
+class Number(str):
+    """A JSON number that is not whole (1.5, 1e3, -0), kept as it was written, so that a field can refuse it."""
+
+    __slots__ = ()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Body:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise MalformedBody("A key stands twice in one object.")
+    return found
+
+
+def _integer(literal: str) -> int | Number:
+    if literal == "-0" or len(literal) > 20:
+        return Number(literal)
+    return int(literal)
+
+
+def _refuse_float(literal: str) -> Number:
+    return Number(literal)
+
+
+def _refuse_constant(literal: str) -> NoReturn:
+    raise MalformedBody(f"{literal} is not JSON.")
+
+
+def _check_strings(value: Any, *, depth: int) -> None:
+    """Refuse what databases and logs stumble over: lone surrogates, and nesting without end."""
+    if depth > DEPTH_MAX:
+        raise MalformedBody(f"The body is nested deeper than {DEPTH_MAX} levels.")
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise MalformedBody("The body has half of a surrogate pair.")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _check_strings(key, depth=depth)
+            _check_strings(inner, depth=depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_strings(inner, depth=depth + 1)
+
+
+class StrictJSONParser(BaseParser):
+    """The same reading for DRF views."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: IO[bytes], media_type: Any = None, parser_context: Any = None) -> Body:  # noqa: ARG002
+        """Return the JSON object in the stream."""
+        request = (parser_context or {}).get("request")
+        if request is not None:
+            return read(request._request)
+        return parse(stream.read(settings.BODY_SIZE_MAX + 1))

@@ -1,0 +1,146 @@
+"""Reading fields out of a body: each reader returns a value or notes what is wrong with it, with a pointer.
+
+fields = Fields(body)
+payee = fields.text("payee", longest=40)
+amount = fields.money("amount")
+fields.check()          # raises InvalidRequest if anything was noted, unknown fields included
+"""
+
+import unicodedata
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from django.http import HttpRequest
+
+from paysettle.api.body import Body, Number
+from paysettle.kernel.errors import DomainError, FieldError, InvalidRequest
+from paysettle.kernel.money import AMOUNT_MINOR_MAX, Money, exponent
+
+T = TypeVar("T")
+
+KEY_LENGTH_MAX = 255
+_KEY_HEADER = "Idempotency-Key"
+
+
+class IdempotencyKeyMissing(DomainError):
+    """A request that moves or promises money has no key."""
+
+    code = "idempotency_key_missing"
+    status = HTTPStatus.BAD_REQUEST
+    title = "The header Idempotency-Key is missing: every request that moves or promises money needs one."
+
+
+class IdempotencyKeyInvalid(DomainError):
+    """The key is empty, too long, or not printable ASCII."""
+
+    code = "idempotency_key_invalid"
+    status = HTTPStatus.BAD_REQUEST
+    title = f"The header Idempotency-Key must be 1 to {KEY_LENGTH_MAX} printable ASCII characters."
+
+
+def idempotency_key(request: HttpRequest) -> str:
+    """Return the key of a request; raise IdempotencyKeyMissing or IdempotencyKeyInvalid."""
+    key = request.headers.get(_KEY_HEADER)
+    if key is None:
+        raise IdempotencyKeyMissing
+    return check_key(key)
+
+
+def check_key(key: str) -> str:
+    """Return a key that is well-formed; raise IdempotencyKeyInvalid for another."""
+    if not (1 <= len(key) <= KEY_LENGTH_MAX and key.isascii() and key.isprintable()):
+        raise IdempotencyKeyInvalid
+    return key
+
+
+class Fields:
+    """The fields of one object in a body, read one by one."""
+
+    def __init__(self, body: Body, *, at: str = "") -> None:
+        self._body = body
+        self._at = at
+        self._read: set[str] = set()
+        self.errors: list[FieldError] = []
+
+    def text(self, name: str, *, longest: int, required: bool = True) -> str:
+        """Return a text in NFC without control characters, `longest` characters at most; "" if it is optional."""
+        value = self._take(name, required=required)
+        if value is None:
+            return ""
+        if not isinstance(value, str) or isinstance(value, Number):
+            return self._note(name, "not_a_text", "A text is expected.", "")
+        normal = unicodedata.normalize("NFC", value).strip()
+        if required and not normal:
+            return self._note(name, "empty", "This must not be empty.", "")
+        if len(normal) > longest:
+            return self._note(name, "too_long", f"At most {longest} characters are allowed.", "")
+        if any(unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"} for letter in normal):
+            return self._note(name, "not_printable", "Control and formatting characters are not allowed.", "")
+        return normal
+
+    def money(self, name: str) -> Money:
+        """Return a money object `{"amount": minor units, "currency": "EUR"}` with a positive amount."""
+        value = self._take(name, required=True)
+        if value is None:
+            return Money(0, "")
+        if not isinstance(value, dict):
+            message = 'An object like {"amount": 1250, "currency": "EUR"} is expected.'
+            return self._note(name, "not_an_object", message, Money(0, ""))
+        inner = Fields(value, at=f"{self._at}/{name}")
+        amount_minor = inner._amount("amount")
+        currency = inner._currency("currency")
+        inner._note_unknown()
+        self.errors += inner.errors
+        return Money(amount_minor, currency)
+
+    def check(self) -> None:
+        """Raise InvalidRequest if anything is wrong, fields that nobody read included."""
+        self._note_unknown()
+        if self.errors:
+            raise InvalidRequest(self.errors)
+
+    def refuse(self, name: str, code: str, message: str) -> None:
+        """Note a fault that only the caller of the readers can see."""
+        self.errors.append(FieldError(f"{self._at}/{_escape(name)}", code, message))
+
+    def _amount(self, name: str) -> int:
+        value = self._take(name, required=True)
+        if value is None:
+            return 0
+        if isinstance(value, Number):
+            return self._note(name, "not_whole", "A whole number of minor units is expected.", 0)
+        if type(value) is not int:
+            return self._note(name, "not_a_number", "A whole number of minor units is expected.", 0)
+        if value <= 0:
+            return self._note(name, "not_positive", "The amount must be positive.", 0)
+        if value > AMOUNT_MINOR_MAX:
+            return self._note(name, "too_large", f"At most {AMOUNT_MINOR_MAX} minor units are allowed.", 0)
+        return value
+
+    def _currency(self, name: str) -> str:
+        value = self._take(name, required=True)
+        if value is None:
+            return ""
+        if not isinstance(value, str) or exponent(value) is None:
+            return self._note(name, "unknown_currency", "An upper-case ISO 4217 code like EUR is expected.", "")
+        return value
+
+    def _take(self, name: str, *, required: bool) -> Any:
+        self._read.add(name)
+        value = self._body.get(name)
+        if value is None and (required or name in self._body):
+            self.refuse(name, "required", "This field is required." if required else "This must not be null.")
+        return value
+
+    def _note(self, name: str, code: str, message: str, instead: T) -> T:
+        self.refuse(name, code, message)
+        return instead
+
+    def _note_unknown(self) -> None:
+        for name in sorted(self._body.keys() - self._read):
+            self.refuse(name, "unknown_field", "There is no such field.")
+
+
+def _escape(name: str) -> str:
+    """Return a name as a token of a JSON pointer (RFC 6901)."""
+    return name[:64].replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,143 @@
+"""One batch of one operation: lock, read, decide in arrival order, write, commit. One is a batch of one.
+
+An operation brings its own steps (`Operation`, `Book`); the order of the steps, the idempotency keys and what is
+stored under them are the same for all and stand here.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+import structlog
+from django.db import Error
+
+from paysettle.kernel import transactions
+from paysettle.kernel.errors import DomainError, InternalError
+from paysettle.kernel.idempotency import Answer, Item, Keys
+from paysettle.kernel.transactions import Fault, Transaction
+
+I = TypeVar("I", bound=Item)  # noqa: E741 - the item of an operation
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """An item was carried out: the object it made or changed, and the answer."""
+
+    object_id: UUID
+    status: int
+    document: dict[str, Any]
+
+
+class Book(ABC, Generic[I]):
+    """What one batch of an operation has locked and read, and what it will write."""
+
+    @abstractmethod
+    def admit(self, item: I) -> None:
+        """Raise a DomainError if this caller may not act at all. Such an answer is never stored."""
+
+    @abstractmethod
+    def decide(self, item: I, now: datetime) -> Success:
+        """Carry the item out in memory, or raise a DomainError. `now` is the database's time under the locks."""
+
+    @abstractmethod
+    def write(self) -> None:
+        """Write the rows of all items that were carried out, one statement a table."""
+
+
+class Operation(ABC, Generic[I]):
+    """Something that callers can ask for with a key.
+
+    `name` is the scope of its keys, `prefix` that of the public ids of the objects it makes or changes.
+    """
+
+    name: ClassVar[str]
+    prefix: ClassVar[str]
+
+    @abstractmethod
+    def prepare(self, item: I) -> Any:
+        """Look up what never changes and open what is missing, without locks, before the transaction."""
+
+    @abstractmethod
+    def open(self, tx: Transaction, prepared: Sequence[tuple[I, Any]]) -> Book[I]:
+        """Lock what the batch needs, in the one order of the project, then read it.
+
+        Each item comes with what `prepare` returned for it. The order of locks: business rows (payment, hold,
+        settlement), then accounts, then counters of limits; each by primary key, ascending.
+        """
+
+
+Outcome = Answer | DomainError
+
+
+def run(operation: Operation[I], items: Sequence[I]) -> list[Outcome]:
+    """Carry out a batch and return an outcome for each item, in order.
+
+    An outcome is an Answer (stored under the key, refusals too) or a DomainError that is not stored. A batch that
+    fails for a reason of its own goes again as a whole (a twin in another process may have stored the key first) and
+    then one by one, so that one bad item fails alone.
+    """
+    try:
+        return _run(operation, items)
+    except DomainError as error:
+        return [error] * len(items)
+    except Exception as error:
+        if isinstance(error, Error) and transactions.classify(error) is Fault.DUPLICATE:
+            _log.info("batch_again", operation=operation.name, items=len(items))
+        else:
+            _log.exception("batch_failed", operation=operation.name, items=len(items))
+    if len(items) > 1:
+        return [run(operation, [item])[0] for item in items]
+    return _last_try(operation, items[0])
+
+
+def _last_try(operation: Operation[I], item: I) -> list[Outcome]:
+    try:
+        return _run(operation, [item])
+    except DomainError as error:
+        return [error]
+    except Exception:
+        _log.exception("item_failed", operation=operation.name, request_id=item.request_id)
+        return [InternalError()]
+
+
+def _run(operation: Operation[I], items: Sequence[I]) -> list[Outcome]:
+    prepared = [(item, operation.prepare(item)) for item in items]
+    return transactions.run(partial(_execute, operation, prepared), repeatable=True)
+
+
+def _execute(operation: Operation[I], prepared: Sequence[tuple[I, Any]], tx: Transaction) -> list[Outcome]:
+    items = [item for item, _ in prepared]
+    book = operation.open(tx, prepared)
+    keys = Keys(tx, operation.name, operation.prefix, items)
+    now = tx.read_clock()
+    outcomes = [_decide(book, keys, item, now) for item in items]
+    keys.write()
+    book.write()
+    return outcomes
+
+
+def _decide(book: Book[I], keys: Keys, item: I, now: datetime) -> Outcome:
+    try:
+        book.admit(item)
+        stored = keys.find(item)
+        if stored is not None:
+            return stored
+        success = book.decide(item, now)
+    except DomainError as refusal:
+        if not refusal.stored:
+            return refusal
+        text = json.dumps(refusal.problem(request_id=item.request_id), separators=(",", ":"))
+        answer = Answer(refusal.status, text, None, item.request_id)
+        keys.remember(item, answer, success=False, at=now)
+        return answer
+    text = json.dumps(success.document, separators=(",", ":"))
+    answer = Answer(success.status, text, success.object_id, item.request_id)
+    keys.remember(item, answer, success=True, at=now)
+    return answer

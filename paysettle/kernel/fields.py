@@ -1,0 +1,94 @@
+"""Model fields that mean the same on every database."""
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from paysettle.kernel import identifiers
+
+if TYPE_CHECKING:
+    _UuidBase = models.Field[UUID, UUID]
+    _BytesBase = models.BinaryField[bytes, bytes]
+else:  # the classes take no parameters at run time
+    _UuidBase = models.Field
+    _BytesBase = models.BinaryField
+
+
+class IdField(_UuidBase):
+    """A UUID in 16 bytes: BINARY(16) on MySQL and MariaDB, BLOB on SQLite.
+
+    Django's own UUIDField is text on MySQL and native on MariaDB, so that a dump would not move between them.
+    """
+
+    description = "UUID in 16 bytes"
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "binary(16)" if connection.vendor == "mysql" else "blob"
+
+    def rel_db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return self.db_type(connection)
+
+    def get_internal_type(self) -> str:
+        return "IdField"
+
+    def to_python(self, value: Any) -> UUID | None:
+        if value is None or isinstance(value, UUID):
+            return value
+        return UUID(bytes=bytes(value)) if isinstance(value, bytes | memoryview) else UUID(str(value))
+
+    def from_db_value(self, value: Any, *_: Any) -> UUID | None:
+        return None if value is None else UUID(bytes=bytes(value))
+
+    def get_prep_value(self, value: Any) -> bytes | None:
+        found = self.to_python(value)
+        return None if found is None else found.bytes
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return str(self.value_from_object(obj))
+
+
+if TYPE_CHECKING:
+    NullableIdField = models.UUIDField[UUID | None, UUID | None]
+else:
+
+    class NullableIdField(IdField):
+        """An IdField that may be empty."""
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**{**options, "null": True})
+
+        def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+            name, path, args, options = super().deconstruct()
+            options.pop("null", None)
+            return name, path, list(args), dict(options)
+
+
+class PrimaryIdField(IdField):
+    """The primary key of a table, made by the application."""
+
+    def __init__(self, **options: Any) -> None:
+        options.update(primary_key=True, default=identifiers.new, editable=False)
+        super().__init__(**options)
+
+    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+        name, path, args, options = super().deconstruct()
+        for implied in ("primary_key", "default", "editable"):
+            options.pop(implied, None)
+        return name, path, list(args), dict(options)
+
+
+class DigestField(_BytesBase):
+    """A SHA-256 in 32 bytes that can stand in a key: BINARY(32) on MySQL and MariaDB, BLOB on SQLite.
+
+    User-given text is compared by its digest, because the default collations take `Pay-1` and `pAY-1 ` for equal.
+    """
+
+    description = "SHA-256 digest"
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "binary(32)" if connection.vendor == "mysql" else "blob"
+
+    def get_internal_type(self) -> str:
+        return "DigestField"

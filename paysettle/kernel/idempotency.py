@@ -1,0 +1,137 @@
+"""Idempotency keys: the same key and the same request give the same answer. Rule MR6.
+
+The scope of a key is (acting party, operation, SHA-256 of the key): never the user, session or path, or a rotated
+credential would pay twice. Key rows commit with the effect they protect, in the same transaction. There is no claim
+and no lease: a twin waits on the locks of the first and then finds its answer.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from paysettle.kernel import identifiers
+from paysettle.kernel.errors import DomainError
+from paysettle.kernel.transactions import Transaction
+
+_COLUMNS = (
+    "party_id",
+    "operation",
+    "digest",
+    "fingerprint",
+    "success",
+    "status",
+    "object_id",
+    "answer",
+    "request_id",
+    "created_at",
+)
+
+
+class IdempotencyKeyReused(DomainError):
+    """The key was used before, with another request."""
+
+    code = "idempotency_key_reused"
+    status = 422
+    title = "This idempotency key was used before, with a different request."
+
+
+def digest_of(key: str) -> bytes:
+    """Return the SHA-256 of a key: user-given text is never compared by a collation."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One request for an operation, as it travels through the lane."""
+
+    party_id: UUID
+    key: str
+    fingerprint: bytes
+    request_id: str
+
+    @property
+    def digest(self) -> bytes:
+        """The digest of the key."""
+        return digest_of(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an item is answered: status and JSON text, both as the first request with this key got them."""
+
+    status: int
+    text: str
+    object_id: UUID | None
+    request_id: str
+    replayed: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """Return the answer as a dictionary."""
+        found: dict[str, Any] = json.loads(self.text)
+        return found
+
+
+def fingerprint(*parts: Any) -> bytes:
+    """Return the SHA-256 of a request: of its parts in canonical JSON (sorted keys, no blanks)."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).digest()
+
+
+class Keys:
+    """The keys of one batch: what was stored before, what this batch stores."""
+
+    def __init__(self, tx: Transaction, operation: str, prefix: str, items: Sequence[Item]) -> None:
+        """Read the keys of the batch. The locks must be held already, or a twin's row could be missed."""
+        self._tx = tx
+        self._operation = operation
+        self._prefix = prefix
+        self._known: dict[tuple[bytes, bytes], tuple[bytes, Answer]] = {}
+        self._new: list[tuple[Any, ...]] = []
+        wanted = {(item.party_id.bytes, item.digest) for item in items}
+        rows = tx.fetch_in(
+            "SELECT party_id, digest, fingerprint, status, answer, object_id, request_id FROM kernel_idempotency_key"
+            " WHERE operation = %s AND digest IN ({values})",
+            {digest for _, digest in wanted},
+            [operation],
+        )
+        for party, digest, print_, status, text, object_id, request_id in rows:
+            if (bytes(party), bytes(digest)) in wanted:
+                made = None if object_id is None else UUID(bytes=bytes(object_id))
+                answer = Answer(status, text, made, request_id)
+                self._known[bytes(party), bytes(digest)] = (bytes(print_), answer)
+
+    def find(self, item: Item) -> Answer | None:
+        """Return the stored answer for an item, if there is one; raise IdempotencyKeyReused for another request."""
+        known = self._known.get((item.party_id.bytes, item.digest))
+        if known is None:
+            return None
+        print_, answer = known
+        if print_ != item.fingerprint:
+            made = None if answer.object_id is None else identifiers.show(self._prefix, answer.object_id)
+            raise IdempotencyKeyReused(object_id=made)
+        return replace(answer, replayed=True)
+
+    def remember(self, item: Item, answer: Answer, *, success: bool, at: datetime) -> None:
+        """Keep an answer; it is written with `write`."""
+        self._known[item.party_id.bytes, item.digest] = (item.fingerprint, answer)
+        self._new.append(
+            (
+                item.party_id.bytes,
+                self._operation,
+                item.digest,
+                item.fingerprint,
+                success,
+                answer.status,
+                None if answer.object_id is None else answer.object_id.bytes,
+                answer.text,
+                item.request_id,
+                self._tx.time(at),
+            )
+        )
+
+    def write(self) -> None:
+        """Insert the keys of this batch."""
+        self._tx.insert("kernel_idempotency_key", _COLUMNS, self._new)

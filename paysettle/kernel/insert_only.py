@@ -1,0 +1,73 @@
+"""Insert-only tables: rows of a model with `insert_only = True` are never changed or removed. Rule MR3.
+
+Triggers refuse UPDATE and DELETE on every database; in production missing grants do so too. They are put back after
+every migrate, and their presence is part of `ledger verify` and of `/readyz`.
+"""
+
+from typing import Any
+
+from django.apps import apps
+from django.db import connection, models
+
+
+def tables() -> list[str]:
+    """Return the names of all insert-only tables, sorted."""
+    return sorted(model._meta.db_table for model in apps.get_models() if getattr(model, "insert_only", False))
+
+
+def missing_triggers() -> list[str]:
+    """Return the names of triggers that should be there and are not."""
+    present = _present()
+    return [name for table in tables() for name, _ in _wanted(table) if name not in present]
+
+
+def install() -> None:
+    """Create the triggers that are missing; tables that do not exist yet are passed over."""
+    existing = set(connection.introspection.table_names())
+    present = _present()
+    with connection.cursor() as cursor:
+        for table in tables():
+            for name, verb in _wanted(table):
+                if table in existing and name not in present:
+                    cursor.execute(_statement(table, name, verb))
+
+
+def install_after_migrate(*, app_config: Any, **_: Any) -> None:
+    """Run `install` once the last application has migrated."""
+    with_models = [config for config in apps.get_app_configs() if config.models_module]
+    if app_config is with_models[-1]:
+        install()
+
+
+def _wanted(table: str) -> list[tuple[str, str]]:
+    return [(f"{table}_never_updated", "UPDATE"), (f"{table}_never_deleted", "DELETE")]
+
+
+def _statement(table: str, name: str, verb: str) -> str:
+    message = f"{table} is insert-only"
+    if connection.vendor == "sqlite":
+        return f"CREATE TRIGGER {name} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, '{message}'); END"
+    return (
+        f"CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH ROW "
+        f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{message}'"
+    )
+
+
+def _present() -> set[str]:
+    sql = (
+        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        if connection.vendor == "sqlite"
+        else "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return {row[0] for row in cursor.fetchall()}
+
+
+class InsertOnlyModel(models.Model):
+    """A base for models whose rows are never changed or removed."""
+
+    insert_only = True
+
+    class Meta:
+        abstract = True

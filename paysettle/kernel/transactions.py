@@ -1,0 +1,266 @@
+"""The one helper that owns a database transaction, the retry around it, and the classes of database errors.
+
+`run(work)` is the only way to change anything that matters: it opens a transaction, hands it to `work`, writes what
+was collected for the end (the events), commits, and starts over from the outside when the database took the whole
+transaction back. Retrying *inside* a transaction creates money: after a deadlock the server has rolled back, and the
+rest of the block would run and commit alone. A Transaction therefore refuses every statement after a failed one. Rule MR10.
+
+Where the last statements and COMMIT travel in one round trip, a client that freezes or dies in between cannot keep
+the row that gives out event positions locked.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, TypeVar
+
+import structlog
+from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from paysettle.kernel.errors import OutcomeUnknown, Unavailable
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+Statement = tuple[str, Sequence[Any]]
+
+ATTEMPTS_MAX = 5
+"""How often a transaction that the database rolled back is run."""
+
+PATIENCE_S = 5.0
+"""How long a database that cannot be reached is tried again before the caller is told."""
+
+ROWS_PER_STATEMENT_MAX = 1000
+"""MariaDB turns an IN list of more values into a subquery, and SQLite bounds the variables of a statement."""
+
+_log = structlog.get_logger(__name__)
+_open = threading.local()
+
+
+class Fault(Enum):
+    """What a database error means for the transaction it ended."""
+
+    ROLLED_BACK = "rolled back: run the whole transaction again"
+    GONE = "the connection or the server is gone, or too busy"
+    FULL = "no room on the disk or in a table"
+    DUPLICATE = "a unique key exists already"
+    BUG = "anything else: a constraint that fired, a statement that is wrong"
+
+
+_MYSQL_FAULTS = {
+    1213: Fault.ROLLED_BACK,  # deadlock; Galera raises it at COMMIT too
+    1020: Fault.ROLLED_BACK,  # record has changed: MariaDB's snapshot isolation
+    1205: Fault.ROLLED_BACK,  # lock wait timeout: only the statement failed, we roll the rest back ourselves
+    1114: Fault.FULL,
+    1021: Fault.FULL,
+    1062: Fault.DUPLICATE,
+    **dict.fromkeys(
+        # Not connected, lost, refused, shutting down, read-only, no quorum.
+        (0, 1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1180, 1203, 1290, 1927, 2002, 2003, 2006, 2013, 2014, 2055),
+        Fault.GONE,
+    ),
+}
+_SQLITE_FAULTS = {5: Fault.ROLLED_BACK, 6: Fault.ROLLED_BACK, 10: Fault.GONE, 13: Fault.FULL, 14: Fault.GONE}
+_SQLITE_DUPLICATES = {1555, 2067}  # SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE
+
+
+def classify(error: Error) -> Fault:
+    """Return what a Django database error means."""
+    cause = error.__cause__
+    sqlite_code = getattr(cause, "sqlite_errorcode", None)
+    if sqlite_code is not None:
+        if sqlite_code in _SQLITE_DUPLICATES:
+            return Fault.DUPLICATE
+        return _SQLITE_FAULTS.get(sqlite_code & 0xFF, Fault.BUG)
+    code = error.args[0] if error.args else None
+    return _MYSQL_FAULTS.get(code, Fault.BUG) if isinstance(code, int) else Fault.BUG
+
+
+class Transaction:
+    """One open database transaction: the statements it may run and what it writes last.
+
+    Statements use `%s` for every parameter on every database. Identifiers travel as 16 bytes, times through `time`.
+    """
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self._connection = connection
+        self._failed = False
+        self.mysql = connection.vendor == "mysql"
+        self.for_update = " FOR UPDATE" if self.mysql else ""  # SQLite's transactions are exclusive from BEGIN on
+        self.collected: list[Any] = []
+        self.committing = False
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Return all rows of a query."""
+        rows: list[Row] = self._run(sql, parameters, fetch=True)
+        return rows
+
+    def fetch_in(self, sql: str, values: Iterable[Any], parameters: Sequence[Any] = ()) -> list[Row]:
+        """Return all rows of a query whose text has `{values}` for a list of values, sorted and taken in pieces."""
+        wanted = sorted(set(values))
+        rows: list[Row] = []
+        for start in range(0, len(wanted), ROWS_PER_STATEMENT_MAX):
+            piece = wanted[start : start + ROWS_PER_STATEMENT_MAX]
+            marks = ",".join(["%s"] * len(piece))
+            rows += self.fetch(sql.replace("{values}", marks), [*parameters, *piece])
+        return rows
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run a statement and return how many rows it touched."""
+        touched: int = self._run(sql, parameters)
+        return touched
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows with as few statements as possible."""
+        for statement in self.inserts(table, columns, rows):
+            self.execute(*statement)
+
+    def inserts(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Statement]:
+        """Return the statements of `insert`."""
+        one = f"({','.join(['%s'] * len(columns))})"
+        statements: list[Statement] = []
+        for start in range(0, len(rows), ROWS_PER_STATEMENT_MAX):
+            piece = rows[start : start + ROWS_PER_STATEMENT_MAX]
+            sql = f"INSERT INTO {table} ({','.join(columns)}) VALUES {','.join([one] * len(piece))}"  # noqa: S608
+            statements.append((sql, [value for row in piece for value in row]))
+        return statements
+
+    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, guard: str) -> None:
+        """Update rows by primary key with one statement; each row is `(id, value of each column…, value of guard)`.
+
+        `guard` names the column that must still hold the value that was read. Raises RuntimeError when one row does
+        not, which the locks make impossible. Never `ON DUPLICATE KEY UPDATE`: it evaluates CHECK on a partial row.
+        """
+        if not rows:
+            return
+        if self.mysql:
+            names = ["id", *columns, "was"]
+            first = "SELECT " + ",".join(f"%s AS {name}" for name in names)
+            other = "SELECT " + ",".join(["%s"] * len(names))
+            values = " UNION ALL ".join([first, *[other] * (len(rows) - 1)])
+            sets = ",".join(f"t.{column} = v.{column}" for column in columns)
+            sql = f"UPDATE {table} t JOIN ({values}) v ON t.id = v.id SET {sets} WHERE t.{guard} = v.was"  # noqa: S608
+            touched = self.execute(sql, [value for row in rows for value in row])
+        else:
+            sets = ",".join(f"{column} = %s" for column in columns)
+            sql = f"UPDATE {table} SET {sets} WHERE id = %s AND {guard} = %s"  # noqa: S608
+            touched = sum(self.execute(sql, [*row[1:-1], row[0], row[-1]]) for row in rows)
+        if touched != len(rows):
+            raise RuntimeError(f"{table}: {len(rows) - touched} rows changed under their locks.")
+
+    def read_clock(self) -> datetime:
+        """Return the database's time, UTC with microseconds. Ask after the locks are held, not before."""
+        if not self.mysql:
+            return datetime.now(UTC)  # SQLite is in this process: its clock is ours
+        now: datetime = self.fetch("SELECT UTC_TIMESTAMP(6)")[0][0]
+        return now.replace(tzinfo=UTC)
+
+    def time(self, moment: datetime) -> str:
+        """Return a moment as the database wants it."""
+        return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+    def write_last(self, statements: Sequence[Statement]) -> None:
+        """Run the last statements of this transaction, together with COMMIT where the database can."""
+        self.committing = True
+        if self.mysql:
+            sql = "; ".join(text for text, _ in statements) + "; COMMIT"
+            self._run(sql, [value for _, values in statements for value in values], several=True)
+        else:
+            for text, values in statements:
+                self._run(text, values)
+
+    def _run(self, sql: str, parameters: Sequence[Any], *, fetch: bool = False, several: bool = False) -> Any:
+        if self._failed:
+            raise RuntimeError("A statement of this transaction has failed: nothing more may run in it.")
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql, parameters)
+                if fetch:
+                    return cursor.fetchall()
+                while several and cursor.nextset():
+                    pass
+                return cursor.rowcount
+        except Error:
+            self._failed = True
+            raise
+
+
+def parse_time(value: Any) -> datetime:
+    """Return a time that a plain query gave back: MySQL gives datetimes, SQLite texts, both in UTC."""
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return moment.replace(tzinfo=UTC)
+
+
+LastStep = Callable[[Transaction], None]
+_last_step: LastStep | None = None
+
+
+def set_last_step(step: LastStep) -> None:
+    """Name the one function that writes what transactions collected; `events` does so when it is loaded."""
+    global _last_step  # noqa: PLW0603 - wired once, at start
+    _last_step = step
+
+
+def current() -> Transaction:
+    """Return the transaction that is open in this thread; raise RuntimeError if there is none."""
+    found: Transaction | None = getattr(_open, "transaction", None)
+    if found is None:
+        raise RuntimeError("This must run inside kernel.transactions.run.")
+    return found
+
+
+def is_open() -> bool:
+    """Tell whether this thread is inside a transaction."""
+    return connections[DEFAULT_DB_ALIAS].in_atomic_block
+
+
+def run(work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:
+    """Run `work` in a transaction of its own and return its result once COMMIT was acknowledged.
+
+    `work` may run several times: it must not touch anything but the transaction. With `repeatable` it finds out by
+    itself what an earlier run has committed (by its idempotency keys), so it is run again after a COMMIT whose
+    outcome is unknown. Raises OutcomeUnknown when that is not so or does not help within PATIENCE_S, Unavailable when
+    nothing was done, RuntimeError inside an open transaction, and otherwise whatever `work` raises.
+    """
+    if is_open():
+        raise RuntimeError("A transaction that is retried cannot run inside another one.")
+    connection = connections[DEFAULT_DB_ALIAS]
+    give_up_at = time.monotonic() + PATIENCE_S
+    attempt = 0
+    unknown = False
+    while True:
+        attempt += 1
+        tx = Transaction(connection)
+        try:
+            return _once(tx, work)
+        except Error as error:
+            fault = classify(error)
+            if fault in {Fault.BUG, Fault.DUPLICATE}:
+                raise
+            if fault is Fault.GONE:
+                connection.close()
+                unknown = unknown or tx.committing
+            exhausted = attempt >= ATTEMPTS_MAX if fault is Fault.ROLLED_BACK else time.monotonic() > give_up_at
+            _log.warning("transaction_failed", fault=fault.name, code=str(error.args[:1]), attempt=attempt)
+            if unknown and (exhausted or not repeatable):
+                raise OutcomeUnknown from error
+            if exhausted or fault is Fault.FULL:
+                raise Unavailable from error
+        # Jitter keeps two transactions that met from meeting again.
+        time.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.5)))  # noqa: S311
+
+
+def _once(tx: Transaction, work: Callable[[Transaction], T]) -> T:
+    try:
+        with transaction.atomic(durable=True):
+            _open.transaction = tx
+            result = work(tx)
+            if tx.collected and _last_step is not None:
+                _last_step(tx)
+            tx.committing = True
+        return result
+    finally:
+        _open.transaction = None
