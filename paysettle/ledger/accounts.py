@@ -1,0 +1,62 @@
+"""Which account belongs to whom: looked up, and opened when it is missing, before any lock is taken."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from uuid import UUID
+
+from django.db import connection
+
+from paysettle.kernel import identifiers, transactions
+from paysettle.kernel.transactions import Transaction
+from paysettle.ledger.chart import KINDS, WALLET, WORLD
+
+Place = tuple[UUID, str, str]
+"""The owner, the code of the kind and the currency: an account's identity for life."""
+
+
+def wallet(party_id: UUID, currency: str) -> UUID:
+    """Return the account id of a party's wallet in a currency, opening it when there is none."""
+    return _find_or_open(party_id, WALLET.code, currency)
+
+
+def world(currency: str) -> UUID:
+    """Return the account id of everything outside, in a currency, opening it when there is none."""
+    return _find_or_open(identifiers.SYSTEM, WORLD.code, currency)
+
+
+@lru_cache(maxsize=100_000)
+def _find_or_open(owner_id: UUID, kind: str, currency: str) -> UUID:
+    """An account never changes owner, kind or currency, so what was found once stays true."""
+    found = _find(owner_id, kind, currency)
+    if found is None:
+        open_missing([(owner_id, kind, currency)])
+        found = _find(owner_id, kind, currency)
+    if found is None:
+        raise RuntimeError("An account that was just opened cannot be found.")
+    return found
+
+
+def _find(owner_id: UUID, kind: str, currency: str) -> UUID | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM ledger_account WHERE owner_id = %s AND kind = %s AND currency = %s",
+            [owner_id.bytes, kind, currency],
+        )
+        row = cursor.fetchone()
+    return None if row is None else UUID(bytes=bytes(row[0]))
+
+
+def open_missing(places: Iterable[Place]) -> None:
+    """Open accounts in a short transaction of their own; those that exist already stay as they are."""
+
+    def work(tx: Transaction) -> None:
+        ignore = "INSERT IGNORE" if tx.mysql else "INSERT OR IGNORE"
+        now = tx.time(tx.read_clock())
+        for owner_id, kind, currency in places:
+            tx.execute(
+                f"{ignore} INTO ledger_account (id, owner_id, kind, currency, balance_minor, held_minor, sequence,"
+                " floor_minor, state, last_booked_at) VALUES (%s, %s, %s, %s, 0, 0, 0, %s, 'open', %s)",
+                [identifiers.new().bytes, owner_id.bytes, kind, currency, KINDS[kind].floor_minor, now],
+            )
+
+    transactions.run(work)

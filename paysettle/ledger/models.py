@@ -1,0 +1,101 @@
+"""The ledger's tables.
+
+An **Account** has one owner (an opaque reference, a constant for the system's own), one kind of the chart and one
+currency. A **Transfer** is one immutable movement: it names one account to debit, another to credit and one positive
+amount, so that unbalanced books cannot be written down. An **Entry** is an account's own line of it: a sequence
+without gaps, a signed amount and the balance after. For every account: balance = credits - debits.
+
+Foreign keys between these tables exist only in the models (`db_constraint=False`): InnoDB would lock the parent rows
+of every insert. `ledger verify` looks for orphans instead.
+"""
+
+from django.db import models
+from django.db.models import F, Q
+
+from paysettle.kernel.fields import IdField, PrimaryIdField
+from paysettle.kernel.insert_only import InsertOnlyModel
+from paysettle.kernel.money import AMOUNT_MINOR_MAX, BALANCE_MINOR_LIMIT
+
+
+class AccountState(models.TextChoices):
+    """Whether an account takes part in transfers."""
+
+    OPEN = "open"
+    FROZEN = "frozen"
+    CLOSED = "closed"
+
+
+class Account(models.Model):
+    """A ledger account and its balance; changed by `ledger/posting.py` alone."""
+
+    id = PrimaryIdField()
+    owner_id = IdField()
+    kind = models.CharField(max_length=20)
+    currency = models.CharField(max_length=3)
+    balance_minor = models.BigIntegerField(default=0)
+    held_minor = models.BigIntegerField(default=0)
+    sequence = models.BigIntegerField(default=0)
+    floor_minor = models.BigIntegerField(null=True)
+    state = models.CharField(max_length=10, choices=AccountState.choices, default=AccountState.OPEN)
+    last_booked_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "ledger_account"
+        constraints = [
+            # By `fields`: given as expressions, MariaDB would silently go without.
+            models.UniqueConstraint(fields=["owner_id", "kind", "currency"], name="ledger_account_one_of_a_kind"),
+            models.CheckConstraint(
+                condition=Q(floor_minor__isnull=True) | Q(balance_minor__gte=F("floor_minor") + F("held_minor")),
+                name="ledger_account_stays_above_floor",
+            ),
+            models.CheckConstraint(condition=Q(held_minor__gte=0), name="ledger_account_held_not_negative"),
+            models.CheckConstraint(
+                condition=Q(balance_minor__gt=-BALANCE_MINOR_LIMIT, balance_minor__lt=BALANCE_MINOR_LIMIT),
+                name="ledger_account_balance_is_exact",
+            ),
+        ]
+
+
+class Transfer(InsertOnlyModel):
+    """One immutable movement between two accounts. Rule MR2."""
+
+    id = PrimaryIdField()
+    group_id = IdField()
+    debit_account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False, related_name="+")
+    credit_account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False, related_name="+")
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    subject_kind = models.CharField(max_length=20)
+    subject_id = IdField()
+    event_id = IdField()
+    booked_at = models.DateTimeField()
+    effective_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "ledger_transfer"
+        indexes = [models.Index(fields=["subject_id"], name="ledger_transfer_by_subject")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount_minor__gte=1, amount_minor__lte=AMOUNT_MINOR_MAX),
+                name="ledger_transfer_amount_is_positive",
+            ),
+            models.CheckConstraint(
+                condition=~Q(debit_account=F("credit_account")), name="ledger_transfer_between_two_accounts"
+            ),
+        ]
+
+
+class Entry(InsertOnlyModel):
+    """An account's own line of a transfer; clustered by account and sequence."""
+
+    pk = models.CompositePrimaryKey("account_id", "sequence")
+    account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    sequence = models.BigIntegerField()
+    transfer = models.ForeignKey(Transfer, models.DO_NOTHING, db_constraint=False, related_name="+")
+    amount_minor = models.BigIntegerField()
+    balance_after_minor = models.BigIntegerField()
+    booked_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "ledger_entry"
+        indexes = [models.Index(fields=["account", "booked_at", "sequence"], name="ledger_entry_by_time")]

@@ -1,0 +1,260 @@
+"""`ledger verify`: are the rules of money true in this database, right now? Rule MR8.
+
+A **Check** has a name, a sentence and a function that yields a finding for each thing that is wrong, by id. The checks
+of the ledger stand here; slices above add theirs with `register` (payments and settlements against their transfers,
+keys against objects). All run in one snapshot. Invariants I1-I4 are those of every double-entry ledger: each movement
+balances, all balance together, each balance is the sum of its lines, and no limited account was ever below its floor.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from paysettle.kernel import identifiers, insert_only
+from paysettle.kernel.snapshot import Snapshot, snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to look at: everything, or what touches some accounts."""
+
+    account_ids: tuple[bytes, ...] | None
+
+    def accounts(self, column: str) -> tuple[str, list[Any]]:
+        """Return a condition on a column of account ids."""
+        if self.account_ids is None:
+            return "1 = 1", []
+        if not self.account_ids:
+            return "1 = 0", []
+        return f"{column} IN ({','.join(['%s'] * len(self.account_ids))})", list(self.account_ids)
+
+    def transfers(self, alias: str) -> tuple[str, list[Any]]:
+        """Return a condition on a table of transfers: those that touch the accounts."""
+        if self.account_ids is None:
+            return "1 = 1", []
+        debit, values = self.accounts(f"{alias}.debit_account_id")
+        credit, _ = self.accounts(f"{alias}.credit_account_id")
+        return f"({debit} OR {credit})", values + values
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many things a check has looked at."""
+
+    seen: int = 0
+
+
+Finding = str
+CheckFunction = Callable[[Snapshot, Scope, Tally], Iterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule, asked of live data. `whole` checks make sense for the whole database only."""
+
+    name: str
+    sentence: str
+    run: CheckFunction
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a check found, and in how many things it looked."""
+
+    check: Check
+    seen: int
+    findings: list[Finding]
+
+
+@dataclass(slots=True)
+class Report:
+    """All results; the books are right if there is no finding."""
+
+    results: list[Result] = field(default_factory=list)
+
+    @property
+    def findings(self) -> list[str]:
+        """Every finding, with the name of its check."""
+        return [f"{result.check.name}: {finding}" for result in self.results for finding in result.findings]
+
+
+FINDINGS_MAX = 100
+"""How many findings a check names before it stops."""
+
+
+def verify(account_ids: Collection[UUID] | None = None) -> Report:
+    """Run every check in one snapshot, for all accounts or for some, and return what was found."""
+    scope = Scope(None if account_ids is None else tuple(sorted(account.bytes for account in account_ids)))
+    with snapshot() as reads:
+        return examine(reads, scope)
+
+
+def examine(reads: Snapshot, scope: Scope) -> Report:
+    """Run the checks that make sense for a scope on what a snapshot shows."""
+    report = Report()
+    for check in _checks:
+        if check.whole and scope.account_ids is not None:
+            continue
+        tally = Tally()
+        findings = list(islice(check.run(reads, scope, tally), FINDINGS_MAX))
+        report.results.append(Result(check, tally.seen, findings))
+    return report
+
+
+def register(*checks: Check) -> None:
+    """Add the checks of a slice above the ledger."""
+    _checks.extend(checks)
+
+
+def rows_as_findings(
+    reads: Snapshot, sql: str, parameters: Sequence[Any], prefix: str, sentence: str
+) -> Iterator[Finding]:
+    """Yield a finding for each row of a query that selects what should not be there; its first column is an id."""
+    for row in reads.fetch(sql, parameters):
+        shown = identifiers.show(prefix, UUID(bytes=bytes(row[0]))) if isinstance(row[0], bytes) else str(row[0])
+        yield f"{shown} {sentence}"
+
+
+def count(reads: Snapshot, sql: str, parameters: Sequence[Any] = ()) -> int:
+    """Return the number a counting query gives."""
+    return int(reads.fetch(sql, parameters)[0][0])
+
+
+def _transfers_balance(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:
+    where, values = scope.transfers("t")
+    tally.seen = count(reads, f"SELECT COUNT(*) FROM ledger_transfer t WHERE {where}", values)  # noqa: S608
+    yield from rows_as_findings(
+        reads,
+        "SELECT t.id FROM ledger_transfer t"  # noqa: S608
+        " LEFT JOIN ledger_account d ON d.id = t.debit_account_id"
+        " LEFT JOIN ledger_account c ON c.id = t.credit_account_id"
+        f" WHERE {where} AND (d.id IS NULL OR c.id IS NULL OR d.currency <> t.currency OR c.currency <> t.currency)",
+        values,
+        "tra",
+        "names an account that is not there or has another currency",
+    )
+    yield from rows_as_findings(
+        reads,
+        "SELECT t.id FROM ledger_transfer t LEFT JOIN ledger_entry e ON e.transfer_id = t.id"  # noqa: S608
+        f" WHERE {where} GROUP BY t.id, t.amount_minor, t.debit_account_id, t.credit_account_id"
+        " HAVING COUNT(e.sequence) <> 2"
+        " OR SUM(CASE WHEN e.account_id = t.debit_account_id AND e.amount_minor = -t.amount_minor THEN 1 ELSE 0 END)"
+        " <> 1"
+        " OR SUM(CASE WHEN e.account_id = t.credit_account_id AND e.amount_minor = t.amount_minor THEN 1 ELSE 0 END)"
+        " <> 1",
+        values,
+        "tra",
+        "does not have exactly its two entries",
+    )
+
+
+def _sums_are_zero(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    for table, column, join in (
+        ("ledger_account", "a.balance_minor", "ledger_account a"),
+        ("ledger_entry", "e.amount_minor", "ledger_entry e JOIN ledger_account a ON a.id = e.account_id"),
+    ):
+        for currency, total in reads.fetch(f"SELECT a.currency, SUM({column}) FROM {join} GROUP BY a.currency"):  # noqa: S608
+            tally.seen += 1
+            if int(total) != 0:
+                yield f"{table}: {currency} sums to {int(total)} minor units instead of 0"
+
+
+def _balances_are_their_entries(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:
+    """I3 and I4 in one pass: accounts and lines are both read in order of account, and merged."""
+    where, values = scope.accounts("a.id")
+    accounts = reads.pages(
+        "SELECT a.id, a.balance_minor, a.sequence, a.floor_minor FROM ledger_account a"  # noqa: S608
+        f" WHERE {where} AND a.id > %s ORDER BY a.id LIMIT %s",
+        values,
+        start=[b""],
+        after=lambda row: [row[0]],
+    )
+    where, values = scope.accounts("e.account_id")
+    lines = reads.pages(
+        "SELECT e.account_id, e.sequence, e.amount_minor, e.balance_after_minor, e.booked_at FROM ledger_entry e"  # noqa: S608
+        f" WHERE {where} AND (e.account_id > %s OR (e.account_id = %s AND e.sequence > %s))"
+        " ORDER BY e.account_id, e.sequence LIMIT %s",
+        values,
+        start=[b"", b"", 0],
+        after=lambda row: [row[0], row[0], row[1]],
+    )
+    line = next(lines, None)
+    for id_, balance_minor, sequence, floor_minor in accounts:
+        name = identifiers.show("acc", UUID(bytes=bytes(id_)))
+        while line is not None and bytes(line[0]) < bytes(id_):
+            yield f"line {line[1]} belongs to an account that is not there"
+            line = next(lines, None)
+        last_sequence, last_minor, last_at = 0, 0, None
+        while line is not None and bytes(line[0]) == bytes(id_):
+            tally.seen += 1
+            _, line_sequence, amount_minor, after_minor, booked_at = line
+            if line_sequence != last_sequence + 1:
+                yield f"{name} line {line_sequence} follows line {last_sequence}"
+            if after_minor != last_minor + amount_minor:
+                yield f"{name} line {line_sequence} says {after_minor} after {last_minor} and {amount_minor}"
+            if floor_minor is not None and amount_minor < 0 and after_minor < floor_minor:
+                yield f"{name} line {line_sequence} is below the floor: {after_minor}"
+            if last_at is not None and booked_at < last_at:
+                yield f"{name} line {line_sequence} is booked before the line it follows"
+            last_sequence, last_minor, last_at = line_sequence, after_minor, booked_at
+            line = next(lines, None)
+        if (sequence, balance_minor) != (last_sequence, last_minor):
+            yield f"{name} says {balance_minor} at line {sequence}, its lines say {last_minor} at {last_sequence}"
+    if line is not None:
+        yield f"line {line[1]} belongs to an account that is not there"
+
+
+def _transfers_have_one_event(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:
+    where, values = scope.transfers("t")
+    tally.seen = count(reads, f"SELECT COUNT(*) FROM ledger_transfer t WHERE {where}", values)  # noqa: S608
+    yield from rows_as_findings(
+        reads,
+        f"SELECT t.id FROM ledger_transfer t LEFT JOIN event e ON e.event_id = t.event_id WHERE {where}"  # noqa: S608
+        " AND e.position IS NULL",
+        values,
+        "tra",
+        "has no event",
+    )
+
+
+def _positions_have_no_gap(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    head = count(reads, "SELECT position FROM event_head WHERE id = 1")
+    rows, first, last = reads.fetch("SELECT COUNT(*), MIN(position), MAX(position) FROM event")[0]
+    tally.seen = rows
+    if rows and (first, last, rows) != (1, head, head):
+        yield f"the head is at {head}, but there are {rows} events from {first} to {last}"
+    if not rows and head:
+        yield f"the head is at {head}, but there is no event"
+
+
+def _streams_have_no_gap(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    tally.seen = count(reads, "SELECT COUNT(DISTINCT stream) FROM event")
+    for stream, rows, first, last in reads.fetch(
+        "SELECT stream, COUNT(*), MIN(stream_version), MAX(stream_version) FROM event GROUP BY stream"
+        " HAVING MIN(stream_version) <> 1 OR COUNT(*) <> MAX(stream_version)"
+    ):
+        yield f"{stream} has {rows} events, of versions {first} to {last}"
+
+
+def _triggers_are_there(_reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    tally.seen = 2 * len(insert_only.tables())
+    for name in insert_only.missing_triggers():
+        yield f"{name} is missing: run migrate"
+
+
+_checks: list[Check] = [
+    Check("transfers", "Each transfer has its two entries, in its currency (I1).", _transfers_balance),
+    Check("sums", "All balances and all entries sum to zero, per currency (I2).", _sums_are_zero, whole=True),
+    Check(
+        "accounts",
+        "Each balance is the sum of its lines, numbered without gap, never below the floor (I3, I4).",
+        _balances_are_their_entries,
+    ),
+    Check("events", "Each transfer has exactly one event (I8).", _transfers_have_one_event),
+    Check("positions", "Event positions have no gap (I8).", _positions_have_no_gap, whole=True),
+    Check("streams", "The versions of each stream have no gap (I8).", _streams_have_no_gap, whole=True),
+    Check("triggers", "Insert-only tables have their triggers (I12).", _triggers_are_there, whole=True),
+]
