@@ -1,0 +1,1 @@
+"""People who sign in, the parties they act for, and their sessions."""

@@ -1,0 +1,124 @@
+"""Where allauth's flows meet ours: each hook translates and calls one operation.
+
+Answers keep allauth's documented shapes. None of them tells whether an address belongs to somebody.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.core import context as request_context
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.headless.adapter import DefaultHeadlessAdapter
+from allauth.headless.internal.restkit.response import ErrorResponse
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.forms import BaseForm
+from django.http import HttpRequest
+
+from paysettle.identity import browser_sessions, queries
+from paysettle.identity.models import Party, User
+from paysettle.identity.operations import addresses, passwords, registration
+from paysettle.identity.operations.addresses import AddressTaken
+from paysettle.identity.operations.registration import HandleInvalid, HandleTaken
+from paysettle.kernel import identifiers
+
+PASSWORD_LENGTH_MAX = 256
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Sign-up, sign-in, addresses and passwords."""
+
+    def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002 - allauth's signature
+        """Return the handle that a user name becomes; raise ValidationError if it cannot become one or is taken."""
+        handle = username.lower()
+        if not queries.is_handle(handle):
+            raise ValidationError(HandleInvalid.title, code=HandleInvalid.code)
+        checked: str = super().clean_username(handle, shallow)
+        if not shallow and Party.objects.filter(handle=handle).exists():
+            raise self.validation_error("username_taken")
+        return checked
+
+    def clean_password(self, password: str, user: User | None = None) -> str:
+        if len(password) > PASSWORD_LENGTH_MAX:
+            raise ValidationError(f"At most {PASSWORD_LENGTH_MAX} characters are allowed.", code="password_too_long")
+        checked: str = super().clean_password(password, user)
+        return checked
+
+    def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:  # noqa: ARG002, FBT001, FBT002
+        """Register the person; allauth adds the unverified address itself."""
+        data = form.cleaned_data
+        try:
+            return registration.register(handle=data["username"], email=data["email"], password=data["password"])
+        except HandleTaken:
+            # Somebody was faster between the check of the form and here.
+            raise ImmediateHttpResponse(_refusal(request, self.validation_error("username_taken"))) from None
+
+    def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:  # noqa: FBT001
+        """Send the code; to an address that somebody else has verified, say so instead, and nobody learns the code."""
+        address: EmailAddress = emailconfirmation.email_address
+        if addresses.is_free(by=address.user, email=address.email):
+            super().send_confirmation_mail(request, emailconfirmation, signup)
+        else:
+            self.send_account_already_exists_mail(address.email)
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Verify an address, replacing the one before, whose owner is told."""
+        user: User = email_address.user
+        try:
+            replaced = addresses.verify(by=user, email=email_address.email)
+        except AddressTaken:
+            raise ImmediateHttpResponse(_refusal(request, self.validation_error("email_taken"))) from None
+        saved = EmailAddress.objects.get(user=user, email=email_address.email)
+        email_address.pk = saved.pk
+        email_address.verified = email_address.primary = True
+        if replaced:
+            changed = {"from_email": replaced, "to_email": email_address.email}
+            self.send_notification_mail("account/email/email_changed", user, changed, email=replaced)
+        return True
+
+    def can_delete_email(self, email_address: EmailAddress) -> bool:
+        """Allow to drop an address that was never verified: a verified one is replaced, never removed."""
+        return email_address.pk is None
+
+    def set_password(self, user: User, password: str) -> None:
+        """Change the password and end the person's other sessions."""
+        request: HttpRequest = request_context.request
+        keep = browser_sessions.login_session_id(request.session) if request.user == user else None
+        passwords.change(by=user, password=password, keep_session=keep)
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign in, with a new session key and a LoginSession."""
+        super().login(request, user)
+        browser_sessions.ensure(request)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send a mail that names this installation by its settings, never by the Host header of the request."""
+        super().send_mail(template_prefix, email, {"current_site": _Site(), **context})
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:  # noqa: ARG002
+        """Count attempts per login; allauth's Host header has a port that anybody may vary to start anew."""
+        return str(credentials.get("email") or credentials.get("username", "")).lower()
+
+
+class HeadlessAdapter(DefaultHeadlessAdapter):  # type: ignore[misc]
+    """How allauth's answers show a person."""
+
+    def user_as_dataclass(self, user: User) -> Any:
+        """Show the public id."""
+        return replace(super().user_as_dataclass(user), id=identifiers.show("usr", user.pk))
+
+
+class _Site:
+    """What the templates of mails ask of a site."""
+
+    name = "Paysettle"
+
+    @property
+    def domain(self) -> str:
+        return settings.PUBLIC_URL
+
+
+def _refusal(request: HttpRequest, error: ValidationError) -> ErrorResponse:
+    return ErrorResponse(request, exception=ValidationError([error]))

@@ -1,0 +1,1 @@
+"""The HTTP of identity: signing in, tokens, who am I."""

@@ -1,0 +1,34 @@
+"""allauth's own OpenAPI document, merged into ours: signing in keeps its documented shapes."""
+
+from typing import Any
+
+from allauth.headless.spec.internal.schema import get_schema
+
+TAG = "signing in"
+
+
+def merge(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]:  # noqa: ARG001 - the hook's signature
+    """Add allauth's addresses and shapes (a postprocessing hook). Raises ValueError if a name would mean two things."""
+    theirs: dict[str, Any] = get_schema()
+    _add(result["paths"], theirs["paths"])
+    components = result.setdefault("components", {})
+    for kind, shapes in theirs["components"].items():
+        _add(components.setdefault(kind, {}), shapes)
+    for operations in theirs["paths"].values():
+        for operation in operations.values():
+            if isinstance(operation, dict) and "responses" in operation:
+                operation["tags"] = [TAG]
+                operation.setdefault("operationId", _operation_id(operation))
+    return result
+
+
+def _add(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    both = ours.keys() & theirs.keys()
+    if both:
+        raise ValueError(f"These names mean two things in the OpenAPI document: {sorted(both)}")
+    ours.update(theirs)
+
+
+def _operation_id(operation: dict[str, Any]) -> str:
+    words = "".join(letter if letter.isalnum() else " " for letter in operation["summary"].lower()).split()
+    return "_".join(words)

@@ -1,0 +1,18 @@
+"""Addresses of identity. Signing in is allauth's headless API at the place its documentation names."""
+
+from allauth.headless.constants import Client
+from django.urls import include, path
+
+from paysettle.identity.api.jwks import JwksView
+from paysettle.identity.api.me import MeView
+from paysettle.identity.api.password_reset import RequestPasswordResetView
+from paysettle.identity.api.tokens import RefreshView
+
+urlpatterns = [
+    # Before allauth's own, which it replaces.
+    path("_allauth/app/v1/auth/password/request", RequestPasswordResetView.as_api_view(client=Client.APP)),
+    path("_allauth/", include("allauth.headless.urls")),
+    path("api/v1/tokens/refresh", RefreshView.as_view(), name="refresh_tokens"),
+    path("api/v1/me", MeView.as_view(), name="me"),
+    path(".well-known/jwks.json", JwksView.as_view(), name="jwks"),
+]

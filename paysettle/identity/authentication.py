@@ -1,0 +1,114 @@
+"""Who is calling? By access token for the API, by Django session for the pages.
+
+`bearer_caller` reads the token alone, for the hot route, whose batch asks the database (`standing.Standing`) under
+its locks. Everything else asks at once (`standing.check`).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from paysettle.api.problems import Unauthenticated
+from paysettle.identity import browser_sessions, standing, tokens
+from paysettle.identity.caller import Caller
+from paysettle.identity.models import User
+from paysettle.kernel import identifiers
+from paysettle.kernel.errors import DomainError
+from paysettle.kernel.identifiers import BadIdentifier
+
+ACTING_PARTY_HEADER = "Acting-Party"
+
+
+class BadActingParty(DomainError):
+    """The header that names the party acted for holds no id of a party."""
+
+    code = "bad_acting_party"
+    status = 400
+    title = "The header Acting-Party must hold the id of a party, like par_…."
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInUser:
+    """What DRF calls the user: signed in, and nothing more is known of them."""
+
+    id: UUID
+    is_authenticated: bool = True
+    is_anonymous: bool = False
+    is_active: bool = True
+
+    @property
+    def pk(self) -> UUID:
+        """Return the id, by the name that throttles use."""
+        return self.id
+
+
+def bearer_caller(request: HttpRequest) -> Caller:
+    """Return who is calling according to the access token; no database.
+
+    Raises Unauthenticated (no token), tokens.InvalidToken, BadActingParty. Whether the session still lives and the
+    person may act for the party is not known yet: ask `standing` before anything is shown or done.
+    """
+    token = _bearer_token(request)
+    if token is None:
+        raise Unauthenticated
+    claims = tokens.verify_access_token(token, datetime.now(UTC))
+    return Caller(
+        user_id=claims.user_id,
+        session_id=claims.session_id,
+        party_id=_acting_party(request, default=claims.party_id),
+    )
+
+
+def session_caller(request: HttpRequest) -> Caller:
+    """Return who is calling according to the Django session, acting for their own party; for pages.
+
+    Raises Unauthenticated, and SessionEnded or PartyDisabled as the API does.
+    """
+    user = request.user
+    if not isinstance(user, User):
+        raise Unauthenticated
+    caller = Caller(user_id=user.id, session_id=browser_sessions.ensure(request), party_id=user.own_party_id)
+    standing.check(caller)
+    return caller
+
+
+class BearerAuthentication(BaseAuthentication):
+    """DRF's view of the access token: `request.auth` is the Caller, who may act now."""
+
+    def authenticate(self, request: Request) -> tuple[SignedInUser, Caller] | None:
+        """Return the caller, or None without a token; raise what `bearer_caller` and `standing.check` raise."""
+        http_request = request._request
+        if _bearer_token(http_request) is None:
+            return None
+        caller = bearer_caller(http_request)
+        standing.check(caller)
+        assert caller.user_id is not None  # noqa: S101 - a token names its user
+        return SignedInUser(caller.user_id), caller
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
+        return "Bearer"
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who is calling a DRF view, as BearerAuthentication found it."""
+    caller: Caller = request.auth  # type: ignore[assignment]  # DRF's stubs know its own tokens alone
+    return caller
+
+
+def _bearer_token(request: HttpRequest) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else None
+
+
+def _acting_party(request: HttpRequest, *, default: UUID) -> UUID:
+    named = request.headers.get(ACTING_PARTY_HEADER)
+    if named is None:
+        return default
+    try:
+        return identifiers.parse("par", named)
+    except BadIdentifier:
+        raise BadActingParty from None

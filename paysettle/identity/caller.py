@@ -1,0 +1,27 @@
+"""Who is calling: the person, the session, and the party acted for."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from paysettle.kernel import identifiers
+from paysettle.kernel.identifiers import SYSTEM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A person in a session, acting for a party; or an operator at the command line (`operator`, no session)."""
+
+    party_id: UUID
+    user_id: UUID | None = None
+    session_id: UUID | None = None
+    operator: str | None = None
+
+    @property
+    def actor(self) -> str:
+        """How events name the person."""
+        return identifiers.show("usr", self.user_id) if self.user_id is not None else f"operator:{self.operator}"
+
+    @property
+    def party(self) -> str:
+        """How events name the party acted for."""
+        return "system" if self.party_id == SYSTEM else identifiers.show("par", self.party_id)

@@ -1,0 +1,54 @@
+"""`manage.py create_admin --username … --email …`: the first administrator."""
+
+import getpass
+import os
+import secrets
+import sys
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.validators import validate_email
+
+from paysettle.identity.operations import registration
+from paysettle.kernel.errors import DomainError
+
+PASSWORD_VARIABLE = "PAYSETTLE_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
+
+
+class Command(BaseCommand):
+    """Make a superuser with a verified address. There is no default password."""
+
+    help = f"The password is read from {PASSWORD_VARIABLE}, or asked for; with --generate one is made and shown once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--username", required=True)
+        parser.add_argument("--email", required=True)
+        parser.add_argument("--generate", action="store_true", help="make a password and show it once")
+
+    def handle(self, *_: Any, username: str, email: str, generate: bool, **__: Any) -> None:
+        password = secrets.token_urlsafe(18) if generate else _given_password()
+        try:
+            validate_email(email)
+            validate_password(password)
+            registration.register(handle=username, email=email, password=password, verified=True, superuser=True)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        except DomainError as error:
+            raise CommandError(error.detail) from None
+        self.stdout.write(f"The administrator {username} can sign in.")
+        if generate:
+            self.stdout.write(f"Password, shown this once: {password}")
+
+
+def _given_password() -> str:
+    password = os.environ.get(PASSWORD_VARIABLE)
+    if password is not None:
+        return password
+    if not sys.stdin.isatty():
+        raise CommandError(f"Set {PASSWORD_VARIABLE}, or use --generate, or run this at a terminal.")
+    first = getpass.getpass("Password: ")
+    if first != getpass.getpass("Again: "):
+        raise CommandError("The two passwords differ.")
+    return first

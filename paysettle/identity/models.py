@@ -1,0 +1,158 @@
+"""People and parties.
+
+A **User** is a person who signs in. A **Party** can pay, owe and be paid: a person or an organisation. A User acts for
+one or several parties through a **Membership**. A **LoginSession** is one sign-in on one device; its public id is the
+`sid` of the tokens given to it.
+"""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+from paysettle.kernel import identifiers
+from paysettle.kernel.fields import DigestField, IdField, PrimaryIdField
+from paysettle.kernel.insert_only import InsertOnlyModel
+
+
+class PartyKind(models.TextChoices):
+    """What a party is."""
+
+    PERSON = "person"
+    ORGANISATION = "organisation"
+
+
+class PartyState(models.TextChoices):
+    """Whether a party takes part."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class Party(models.Model):
+    """A person or an organisation that can pay, owe and be paid. Its handle is never given to another party."""
+
+    id = PrimaryIdField()
+    kind = models.CharField(max_length=12, choices=PartyKind.choices)
+    handle = models.CharField(max_length=30, unique=True)
+    state = models.CharField(max_length=10, choices=PartyState.choices, default=PartyState.ACTIVE)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "identity_party"
+        verbose_name_plural = "parties"
+
+    def __str__(self) -> str:
+        return self.handle
+
+
+class User(AbstractUser):
+    """A person who signs in; never an account, never a party. `own_party` is the one the person is."""
+
+    id = PrimaryIdField()
+    own_party = models.OneToOneField(Party, models.PROTECT, related_name="person")
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        db_table = "identity_user"
+
+
+class Membership(models.Model):
+    """A user may act for a party."""
+
+    id = PrimaryIdField()
+    user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="memberships")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "identity_membership"
+        constraints = [models.UniqueConstraint("user", "party", name="identity_membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} for {self.party_id}"
+
+
+class SessionEnd(models.TextChoices):
+    """Why a session ended before its time."""
+
+    SIGNED_OUT = "signed_out"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason, not a password
+    PERSON_DISABLED = "person_disabled"
+    REFRESH_TOKEN_REPLAYED = "refresh_token_replayed"  # noqa: S105
+    REVOKED = "revoked"
+
+
+class LoginSession(models.Model):
+    """One sign-in; ends with the Django session, a change of password, or the person. Its id is the tokens' `sid`.
+
+    `django_session` is the SHA-256 of Django's session key, which itself is stored nowhere (`session_store.py`).
+    """
+
+    id = PrimaryIdField()
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    django_session = DigestField(unique=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=24, choices=SessionEnd.choices, blank=True, default="")
+
+    class Meta:
+        db_table = "identity_login_session"
+
+    def __str__(self) -> str:
+        return identifiers.show("ses", self.id)
+
+
+class RefreshToken(models.Model):
+    """One refresh token, as a digest: spent once. All tokens of a session are one family."""
+
+    digest = DigestField(primary_key=True)
+    session = models.ForeignKey(LoginSession, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "identity_refresh_token"
+
+    def __str__(self) -> str:
+        return f"a token of {identifiers.show('ses', self.session_id)}"
+
+
+class VerifiedAddress(models.Model):
+    """The keyed digest of a verified e-mail address: unique on every database, where allauth's constraint is not."""
+
+    digest = DigestField(primary_key=True)
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "identity_verified_address"
+
+    def __str__(self) -> str:
+        return f"the address of {identifiers.show('usr', self.user_id)}"
+
+
+class AdminVerb(models.TextChoices):
+    """What staff did to a person or a party."""
+
+    DISABLED = "disabled"
+    ENABLED = "enabled"
+
+
+class AdminAction(InsertOnlyModel):
+    """What staff did to a person or a party, and the reason they gave: kept here and never in an event."""
+
+    id = PrimaryIdField()
+    actor = models.CharField(max_length=64)
+    subject_id = IdField(db_index=True)
+    subject_kind = models.CharField(max_length=10, choices=[("user", "user"), ("party", "party")])
+    verb = models.CharField(max_length=10, choices=AdminVerb.choices)
+    reason = models.CharField(max_length=500)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "identity_admin_action"
+
+    def __str__(self) -> str:
+        return f"{self.verb} by {self.actor}"

@@ -1,0 +1,85 @@
+"""A new person: the user, the party that the person is, and the membership between them, made together."""
+
+from datetime import datetime
+
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError
+
+from paysettle.identity import queries
+from paysettle.identity.caller import Caller
+from paysettle.identity.models import Membership, Party, PartyKind, User
+from paysettle.identity.operations import recording
+from paysettle.identity.operations.addresses import attach
+from paysettle.kernel import identifiers, transactions
+from paysettle.kernel.errors import DomainError
+from paysettle.kernel.transactions import Transaction
+
+
+class HandleInvalid(DomainError):
+    """The handle has not the form of one."""
+
+    code = "handle_invalid"
+    status = 422
+    title = (
+        "A handle has 3 to 30 of a-z, 0-9, dot, hyphen and underscore, begins and ends with a letter or digit,"
+        " and does not look like an identifier."
+    )
+
+
+class HandleTaken(DomainError):
+    """The handle belongs to another party, and always will."""
+
+    code = "handle_taken"
+    status = 409
+    title = "This handle is taken."
+
+
+def register(*, handle: str, email: str, password: str, verified: bool = False, superuser: bool = False) -> User:
+    """Register a person and return the user.
+
+    With `verified` the address counts as verified at once. Raises HandleInvalid, HandleTaken, and with `verified`
+    AddressTaken. A superuser is a person like any other and gets a party too: whoever acts in this system acts for a
+    party, and every token and every event names it. The password is taken as it is: its rules are those of the door.
+    """
+    if not queries.is_handle(handle):
+        raise HandleInvalid
+    address = email.strip().lower()
+    encoded = make_password(password)  # slow on purpose, so not inside the transaction
+
+    def work(tx: Transaction) -> User:
+        if Party.objects.filter(handle=handle).exists():
+            raise HandleTaken
+        now = tx.read_clock()
+        party = Party.objects.create(kind=PartyKind.PERSON, handle=handle, created_at=now)
+        user = User(
+            username=handle,
+            email=address,
+            password=encoded,
+            own_party=party,
+            is_staff=superuser,
+            is_superuser=superuser,
+            date_joined=now,
+        )
+        user.save(force_insert=True)
+        Membership.objects.create(user=user, party=party, created_at=now)
+        if verified:
+            attach(user, address, at=now)
+        _record(user, party, at=now)
+        return user
+
+    try:
+        return transactions.run(work)
+    except IntegrityError:
+        # Somebody else took the handle between our look and our write.
+        if Party.objects.filter(handle=handle).exists():
+            raise HandleTaken from None
+        raise
+
+
+def _record(user: User, party: Party, *, at: datetime) -> None:
+    caller = Caller(user_id=user.id, party_id=party.id)
+    for stream, type_, data in (
+        (identifiers.show("par", party.id), "party.opened", {"kind": party.kind}),
+        (identifiers.show("usr", user.id), "person.registered", {"party": caller.party}),
+    ):
+        recording.event(stream=stream, version=1, type_=type_, actor=caller.actor, party=caller.party, at=at, data=data)

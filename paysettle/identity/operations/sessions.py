@@ -1,0 +1,132 @@
+"""Beginning and ending sessions.
+
+A LoginSession is live while `ended_at` is null. Ending it removes its Django session as well, and every access and
+refresh token given to it is refused from then on.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
+
+from paysettle.identity import session_keys
+from paysettle.identity.caller import Caller
+from paysettle.identity.models import LoginSession, SessionEnd, User
+from paysettle.identity.operations import recording
+from paysettle.kernel import identifiers, transactions
+from paysettle.kernel.errors import DomainError, NotFound
+from paysettle.kernel.transactions import Transaction
+
+SESSION_LIFE = timedelta(days=30)
+"""How long a session lives at most, however busy it is: afterwards the person signs in again."""
+
+
+class PersonDisabled(DomainError):
+    """The person has been disabled and may not sign in."""
+
+    code = "person_disabled"
+    status = 403
+    title = "This person may not sign in."
+
+
+def begin(user: User, django_session_key: str) -> LoginSession:
+    """Begin the session that goes with a Django session; raise PersonDisabled if the person may not sign in."""
+
+    def work(tx: Transaction) -> LoginSession:
+        # The row lock decides between a sign-in and a disabling at the same time: the second sees the first.
+        locked = User.objects.select_for_update().get(id=user.id)
+        if not locked.is_active:
+            raise PersonDisabled
+        now = tx.read_clock()
+        session = LoginSession.objects.create(
+            user=locked,
+            django_session=session_keys.digest(django_session_key),
+            created_at=now,
+            expires_at=now + SESSION_LIFE,
+        )
+        _record(session, type_="session.begun", version=1, caller=_self_caller(locked), at=now)
+        return session
+
+    return transactions.run(work)
+
+
+def end(*, by: Caller, session_id: UUID) -> None:
+    """End one session: one's own, or as staff anybody's. Ending it twice changes nothing. Raises NotFound."""
+
+    def work(tx: Transaction) -> None:
+        session = LoginSession.objects.filter(id=session_id).first()
+        if session is None or not _may_end(by, session.user_id):
+            raise NotFound
+        end_live(LoginSession.objects.filter(id=session_id), reason=SessionEnd.REVOKED, by=by, at=tx.read_clock())
+
+    transactions.run(work)
+
+
+def end_all(*, by: Caller, user_id: UUID) -> int:
+    """End all sessions of a person, one's own or as staff anybody's; return how many there were. Raises NotFound."""
+
+    def work(tx: Transaction) -> int:
+        if not _may_end(by, user_id):
+            raise NotFound
+        of_user = LoginSession.objects.filter(user_id=user_id)
+        return end_live(of_user, reason=SessionEnd.REVOKED, by=by, at=tx.read_clock())
+
+    return transactions.run(work)
+
+
+def end_with_django_session(key_digest: bytes) -> None:
+    """End the session whose Django session has just ended; a Django session without one is passed over."""
+    ending = LoginSession.objects.filter(django_session=key_digest, ended_at=None)
+    session = ending.select_related("user").first()
+    if session is None:
+        return
+    caller = _self_caller(session.user)
+
+    def work(tx: Transaction) -> None:
+        end_live(ending, reason=SessionEnd.SIGNED_OUT, by=caller, at=tx.read_clock())
+
+    transactions.run(work)
+
+
+def follow_key(*, before: bytes, after: bytes) -> None:
+    """Let the session that went with one Django session key go with another; both are digests."""
+    LoginSession.objects.filter(django_session=before).update(django_session=after)
+
+
+def end_live(sessions: "QuerySet[LoginSession]", *, reason: SessionEnd, by: Caller, at: datetime) -> int:
+    """End those of the sessions that are live, inside the transaction that is open; return how many there were."""
+    live = list(sessions.filter(ended_at=None).select_for_update())
+    LoginSession.objects.filter(id__in=[session.id for session in live]).update(ended_at=at, end_reason=reason)
+    row_keys = [session_keys.row_key(bytes(session.django_session)) for session in live]
+    Session.objects.filter(session_key__in=row_keys).delete()
+    for session in live:
+        _record(session, type_="session.ended", version=2, caller=by, at=at, reason=reason)
+    return len(live)
+
+
+def _may_end(by: Caller, user_id: UUID) -> bool:
+    if by.user_id is None or by.user_id == user_id:
+        return True
+    return User.objects.filter(id=by.user_id, is_staff=True, is_active=True).exists()
+
+
+def _self_caller(user: User) -> Caller:
+    return Caller(user_id=user.id, party_id=user.own_party_id)
+
+
+def _record(
+    session: LoginSession, *, type_: str, version: int, caller: Caller, at: datetime, reason: SessionEnd | None = None
+) -> None:
+    data = {"user": identifiers.show("usr", session.user_id)}
+    if reason is not None:
+        data["reason"] = reason.value
+    recording.event(
+        stream=identifiers.show("ses", session.id),
+        version=version,
+        type_=type_,
+        actor=caller.actor,
+        party=caller.party,
+        at=at,
+        data=data,
+    )

@@ -1,0 +1,82 @@
+"""Questions about people and parties."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from uuid import UUID
+
+from django.db import connection
+
+from paysettle.identity import addresses
+from paysettle.identity.models import Membership, Party, User, VerifiedAddress
+from paysettle.kernel import identifiers
+from paysettle.kernel.identifiers import BadIdentifier
+
+HANDLE = re.compile(r"[a-z0-9][a-z0-9._-]{1,28}[a-z0-9]")
+"""A handle: 3 to 30 of a-z, 0-9, dot, hyphen and underscore, beginning and ending with a letter or digit."""
+
+_LOOKS_LIKE_AN_ID = re.compile(r"[a-z]{3}_[a-z0-9]{26}")
+
+
+def is_handle(text: str) -> bool:
+    """Tell whether a text may become a handle: it has the form of one and cannot be mistaken for a `par_…` id."""
+    return HANDLE.fullmatch(text) is not None and _LOOKS_LIKE_AN_ID.fullmatch(text) is None
+
+
+def find_party(reference: str) -> UUID | None:
+    """Return the id of the party that a handle or a `par_…` id names, or None."""
+    try:
+        return _existing(identifiers.parse("par", reference))
+    except BadIdentifier:
+        return _by_handle(reference) if HANDLE.fullmatch(reference) else None
+
+
+def handles(party_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the handle of each party."""
+    return dict(Party.objects.filter(id__in=set(party_ids)).values_list("id", "handle"))
+
+
+def person(user_id: UUID) -> User:
+    """Return a person with their own party; User.DoesNotExist if there is no such person."""
+    return User.objects.select_related("own_party").get(id=user_id)
+
+
+def people_with_verified_address(email: str) -> list[User]:
+    """Return the one active person who has verified this address, or nobody."""
+    holders = VerifiedAddress.objects.filter(digest=addresses.digest(email), user__is_active=True)
+    return [holder.user for holder in holders.select_related("user")]
+
+
+def parties_of(user_id: UUID) -> list[Party]:
+    """Return the parties that a person may act for, oldest membership first."""
+    found = Membership.objects.filter(user_id=user_id).select_related("party").order_by("created_at", "id")
+    return [membership.party for membership in found]
+
+
+def _by_handle(handle: str) -> UUID | None:
+    return _party_id("handle", handle)
+
+
+def _existing(party_id: UUID) -> UUID | None:
+    return _party_id("id", party_id.bytes)
+
+
+def _party_id(column: str, value: str | bytes) -> UUID | None:
+    try:
+        return _found_once(column, value)
+    except LookupError:
+        return None
+
+
+@lru_cache(maxsize=100_000)
+def _found_once(column: str, value: str | bytes) -> UUID:
+    """A party is never removed and its handle never given to another, so what was found once stays true.
+
+    What was not found is not remembered: it is raised as LookupError.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM identity_party WHERE {column} = %s", [value])  # noqa: S608 - two fixed names
+        row = cursor.fetchone()
+    if row is None:
+        raise LookupError(value)
+    return UUID(bytes=bytes(row[0]))

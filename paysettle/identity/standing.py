@@ -1,0 +1,125 @@
+"""May these callers act right now? Read inside the transaction of a batch, after its locks.
+
+A token lives for minutes; a person is disabled, a session ended, at once. Money calls therefore ask the database and
+not the token.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
+
+from paysettle.identity.caller import Caller
+from paysettle.kernel.errors import DomainError
+from paysettle.kernel.transactions import Transaction
+
+
+class SessionEnded(DomainError):
+    """The session of the token has ended, or the person may no longer sign in."""
+
+    code = "session_ended"
+    status = 401
+    title = "This session has ended: sign in again."
+
+
+class NotYourParty(DomainError):
+    """The caller may not act for the party named in the acting-party header."""
+
+    code = "not_your_party"
+    status = 403
+    title = "You may not act for this party."
+
+
+class PartyDisabled(DomainError):
+    """The party acted for has been disabled."""
+
+    code = "party_disabled"
+    status = 403
+    title = "This party has been disabled."
+
+
+@dataclass(frozen=True, slots=True)
+class PartyView:
+    """What a batch needs to know of a party."""
+
+    id: UUID
+    handle: str
+    active: bool
+
+
+def check(caller: Caller) -> None:
+    """Raise SessionEnded, NotYourParty or PartyDisabled if this caller may not act now: one short read.
+
+    For everything that does not go through a batch; a batch asks Standing, by the same rules.
+    """
+    if caller.user_id is None or caller.session_id is None:
+        return  # an operator at the command line
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.state FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
+            " LEFT JOIN identity_membership m ON m.user_id = u.id AND m.party_id = %s"
+            " LEFT JOIN identity_party p ON p.id = m.party_id"
+            " WHERE s.id = %s AND s.user_id = %s AND s.ended_at IS NULL AND u.is_active",
+            [caller.party_id.bytes, caller.session_id.bytes, caller.user_id.bytes],
+        )
+        row = cursor.fetchone()
+    state = row[0] if row else None
+    _judge(session_is_live=row is not None, is_member=state is not None, party_is_active=state == "active")
+
+
+def _judge(*, session_is_live: bool, is_member: bool, party_is_active: bool) -> None:
+    """Hold the rules, in the order in which they are named to the caller."""
+    if not session_is_live:
+        raise SessionEnded
+    if not is_member:
+        raise NotYourParty
+    if not party_is_active:
+        raise PartyDisabled
+
+
+class Standing:
+    """The sessions, memberships and parties of one batch, as they are now."""
+
+    def __init__(self, tx: Transaction, callers: Iterable[Caller], party_ids: Iterable[UUID]) -> None:
+        """Read everything with three statements, however many callers there are."""
+        callers = list(callers)
+        sessions = {c.session_id.bytes for c in callers if c.session_id is not None}
+        users = {c.user_id.bytes for c in callers if c.user_id is not None}
+        parties = {c.party_id.bytes for c in callers} | {party_id.bytes for party_id in party_ids}
+        self._live_sessions = {
+            (bytes(session), bytes(user))
+            for session, user in tx.fetch_in(
+                "SELECT s.id, s.user_id FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
+                " WHERE s.ended_at IS NULL AND u.is_active AND s.id IN ({values})",
+                sessions,
+            )
+        }
+        self._memberships = {
+            (bytes(user), bytes(party))
+            for user, party in tx.fetch_in(
+                "SELECT user_id, party_id FROM identity_membership WHERE user_id IN ({values})", users
+            )
+        }
+        self._parties = {
+            bytes(id_): PartyView(UUID(bytes=bytes(id_)), handle, state == "active")
+            for id_, handle, state in tx.fetch_in(
+                "SELECT id, handle, state FROM identity_party WHERE id IN ({values})", parties
+            )
+        }
+
+    def admit(self, caller: Caller) -> None:
+        """Raise SessionEnded, NotYourParty or PartyDisabled if this caller may not act now."""
+        if caller.user_id is None or caller.session_id is None:
+            return  # an operator at the command line
+        user = caller.user_id.bytes
+        party = self._parties.get(caller.party_id.bytes)
+        _judge(
+            session_is_live=(caller.session_id.bytes, user) in self._live_sessions,
+            is_member=(user, caller.party_id.bytes) in self._memberships,
+            party_is_active=party is not None and party.active,
+        )
+
+    def party(self, party_id: UUID) -> PartyView:
+        """Return one of the parties that were read; KeyError if it does not exist."""
+        return self._parties[party_id.bytes]

@@ -1,0 +1,145 @@
+"""No answer tells whether an address belongs to somebody."""
+
+import secrets
+import statistics
+import time
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+
+from paysettle.identity import forms
+from paysettle.identity.models import User
+from paysettle.identity.tests.app_client import AUTH, App, code_mailed_to
+from paysettle.identity.tests.people import person
+
+
+def unknown_address() -> str:
+    return f"nobody-{secrets.token_hex(4)}@example.org"
+
+
+def new_handle() -> str:
+    return f"new-{secrets.token_hex(4)}"
+
+
+def test_signing_up_answers_alike() -> None:
+    known = App().sign_up(new_handle(), person("ana").email)
+    unknown = App().sign_up(new_handle(), unknown_address())
+    assert known.shape() == unknown.shape()
+
+
+def test_the_owner_is_told_and_the_code_is_sent_to_nobody() -> None:
+    ana = person("ana")
+    App().sign_up(new_handle(), ana.email)
+    told = [message for message in mail.outbox if message.to == [ana.email]]
+    assert "already exists" in told[-1].body
+    assert code_mailed_to(ana.email) is None
+
+
+def handle_is_free_afterwards(email: str) -> bool:
+    """Sign up with an address, then with the same handle and another address; tell whether that went through."""
+    handle = new_handle()
+    App().sign_up(handle, email)
+    return App().sign_up(handle, unknown_address()).code != "username_taken"
+
+
+def test_the_handle_does_not_tell_either() -> None:
+    assert handle_is_free_afterwards(person("ana").email) == handle_is_free_afterwards(unknown_address())
+
+
+def test_control_with_the_form_of_allauth_the_handle_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: no person is made where the address is known, so the handle stays free."""
+    monkeypatch.setattr(forms.SignUpForm, "clean", lambda form: form.cleaned_data)
+    assert handle_is_free_afterwards(person("ana").email) != handle_is_free_afterwards(unknown_address())
+
+
+def test_nor_does_signing_in_with_what_one_signed_up_with() -> None:
+    shapes = []
+    for email in (person("ana").email, unknown_address()):
+        handle = new_handle()
+        App().sign_up(handle, email)
+        shapes.append(App().sign_in(username=handle).shape())
+    assert shapes[0] == shapes[1]
+
+
+def test_somebody_who_claims_an_address_first_does_not_keep_its_owner_out() -> None:
+    email = unknown_address()
+    App().sign_up(new_handle(), email)  # claimed, never verified
+    owner, handle = App(), new_handle()
+    mail.outbox.clear()
+    cache.clear()  # allauth sends one code in ten seconds to an address
+    owner.sign_up(handle, email)
+    code = code_mailed_to(email)
+    assert code is not None
+    assert owner.verify(code).status == 200
+    assert App().sign_in(email=email).status == 200
+
+
+def test_signing_in_answers_alike() -> None:
+    ana = person("ana")
+    known = App().sign_in("a wrong password", email=ana.email)
+    unknown = App().sign_in("a wrong password", email=unknown_address())
+    assert known.shape() == unknown.shape()
+    by_name = App().sign_in("a wrong password", username=ana.handle)
+    no_name = App().sign_in("a wrong password", username=new_handle())
+    assert by_name.shape() == no_name.shape()
+
+
+def test_asking_for_a_new_password_answers_alike() -> None:
+    def both_steps(email: str) -> list[Any]:
+        app = App()
+        first = app.call("POST", f"{AUTH}/auth/password/request", {"email": email})
+        second = app.call("POST", f"{AUTH}/auth/password/reset", {"key": "AAAA-AAAA", "password": "x" * 20})
+        return [first.shape(), second.shape()]
+
+    assert both_steps(person("ana").email) == both_steps(unknown_address())
+
+
+def test_adding_an_address_answers_alike() -> None:
+    def add(email: str) -> Any:
+        app = App()
+        app.sign_in(email=person("ben").email)
+        app.show_password_again()
+        return app.call("POST", f"{AUTH}/account/email", {"email": email}).status
+
+    ana = person("ana")
+    assert add(ana.email) == add(unknown_address()) == 200
+    assert code_mailed_to(ana.email) is None
+
+
+def median_s(count: int, **login: str) -> float:
+    """Return the median time of a sign-in with a wrong password."""
+    times = []
+    for _ in range(count):
+        started = time.perf_counter()
+        App().sign_in("a wrong password", **{name: value or unknown_address() for name, value in login.items()})
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+@pytest.mark.once
+def test_signing_in_takes_as_long_for_a_stranger() -> None:
+    """The password is hashed in either case, which is most of the time; a difference of half of it would show."""
+    known = statistics.median([median_s(1, email=person("ana").email) for _ in range(9)])
+    unknown = median_s(9, email="")
+    assert abs(known - unknown) < max(known, unknown) / 2
+
+
+@pytest.mark.once
+def test_control_without_hashing_a_stranger_is_answered_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: no password is hashed where nobody is found."""
+    monkeypatch.setattr(
+        "allauth.account.auth_backends.AuthenticationBackend._mitigate_timing_attack", lambda _self, _password: None
+    )
+    known = statistics.median([median_s(1, email=person("ana").email) for _ in range(9)])
+    unknown = median_s(9, email="")
+    assert abs(known - unknown) >= max(known, unknown) / 2
+
+
+def test_the_user_list_holds_the_claims() -> None:
+    """A sign-up with a known address makes a person like any other, who can never verify it."""
+    ana = person("ana")
+    handle = new_handle()
+    App().sign_up(handle, ana.email)
+    assert User.objects.filter(username=handle, email=ana.email).exists()

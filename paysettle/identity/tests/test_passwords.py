@@ -1,0 +1,89 @@
+"""Changing and resetting passwords."""
+
+import pytest
+
+from paysettle.identity.operations import sessions
+from paysettle.identity.tests.app_client import AUTH, PASSWORD, App, code_mailed_to
+from paysettle.identity.tests.people import Person, person
+
+NEW = "another horse battery staple"
+
+
+def devices(who: Person) -> tuple[App, App]:
+    """Return two devices on which a person is signed in."""
+    phone, laptop = App(), App()
+    for device in (phone, laptop):
+        assert device.sign_in(username=who.handle).status == 200
+    return phone, laptop
+
+
+def change(app: App, current: str = PASSWORD, new: str = NEW) -> int:
+    return app.call(
+        "POST", f"{AUTH}/account/password/change", {"current_password": current, "new_password": new}
+    ).status
+
+
+def test_the_password_is_stored_as_argon2id() -> None:
+    assert person("ana").user.password.startswith("argon2$argon2id$")
+
+
+def test_a_change_ends_all_other_sessions_and_keeps_this_one() -> None:
+    ana = person("ana")
+    phone, laptop = devices(ana)
+    key = phone.session_token
+    assert change(phone) == 200
+    assert phone.session_token != key  # renewed
+    assert phone.me().status == 200
+    assert phone.refresh().status == 200
+    assert phone.call("GET", f"{AUTH}/auth/session").status == 200
+    assert laptop.me().code == "session_ended"
+    assert laptop.refresh().code == "session_ended"
+    assert laptop.call("GET", f"{AUTH}/auth/session").status == 410
+    assert App().sign_in(username=ana.handle).status == 400
+    assert App().sign_in(NEW, username=ana.handle).status == 200
+    phone.sign_out()
+    assert phone.me().code == "session_ended"
+
+
+def test_control_without_ending_them_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: a changed password leaves sessions alone."""
+    monkeypatch.setattr(sessions, "end_live", lambda *_args, **_kwargs: 0)
+    phone, laptop = devices(person("ana"))
+    assert change(phone) == 200
+    assert laptop.me().status == 200
+
+
+def test_a_change_with_the_access_token_alone() -> None:
+    phone, laptop = devices(person("ana"))
+    phone.session_token = None
+    answer = phone.call(
+        "POST",
+        f"{AUTH}/account/password/change",
+        {"current_password": PASSWORD, "new_password": NEW},
+        Authorization=f"Bearer {phone.access_token}",
+    )
+    assert answer.status == 200
+    assert phone.me().status == 200
+    assert laptop.me().status == 401
+
+
+def test_the_old_password_is_needed_and_the_new_one_must_be_good() -> None:
+    phone, _ = devices(person("ana"))
+    assert change(phone, current="a wrong password") == 400
+    for weak in ("short", "password1234", "x" * 257):
+        assert change(phone, new=weak) == 400
+
+
+def test_a_reset_by_code_ends_every_session() -> None:
+    ana = person("ana")
+    phone, laptop = devices(ana)
+    app = App()
+    app.call("POST", f"{AUTH}/auth/password/request", {"email": ana.email})
+    code = code_mailed_to(ana.email)
+    assert code is not None
+    answer = app.call("POST", f"{AUTH}/auth/password/reset", {"key": code, "password": NEW})
+    assert answer.status == 401  # done; the person now signs in with it
+    assert phone.me().status == laptop.me().status == 401
+    assert App().sign_in(NEW, username=ana.handle).status == 200
+    again = app.call("POST", f"{AUTH}/auth/password/reset", {"key": code, "password": "yet another horse"})
+    assert again.status == 409  # a code serves once
