@@ -1,0 +1,100 @@
+"""Payments over HTTP. The hot route is one plain async view; it shares its parts with the DRF views of `api/`."""
+
+import asyncio
+
+from asgiref.sync import async_to_sync
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from paysettle.api import body, pagination, problems, request_ids, schemas
+from paysettle.api.validators import Fields, check_key, idempotency_key
+from paysettle.identity.authentication import bearer_caller, caller_of
+from paysettle.kernel.errors import DomainError
+from paysettle.kernel.idempotency import fingerprint
+from paysettle.kernel.lane import lane
+from paysettle.payments import queries
+from paysettle.payments.api.documents import PAYMENT, PAYMENT_ORDER, PAYMENT_PAGE
+from paysettle.payments.operations.send import PaymentOrder, send_payment
+from paysettle.payments.rules import NOTE_LENGTH_MAX
+
+PAYEE_LENGTH_MAX = 40
+
+
+async def create_payment(request: HttpRequest) -> HttpResponse:
+    """Pay someone: read the order, hand it to the lane, answer after COMMIT."""
+    try:
+        order = _order(request)
+        answer = await asyncio.wrap_future(lane.submit(send_payment, order))
+    except DomainError as refusal:
+        return problems.response(refusal)
+    except Exception:
+        return problems.fault("payment_failed")
+    return problems.answer_response(answer)
+
+
+def _order(request: HttpRequest) -> PaymentOrder:
+    caller = bearer_caller(request)
+    key = idempotency_key(request)
+    fields = Fields(body.read(request))
+    payee = fields.text("payee", longest=PAYEE_LENGTH_MAX)
+    money = fields.money("amount")
+    note = fields.text("note", longest=NOTE_LENGTH_MAX, required=False)
+    fields.check()
+    return PaymentOrder(
+        party_id=caller.party_id,
+        key=key,
+        fingerprint=fingerprint("v1", payee, money.amount_minor, money.currency, note),
+        request_id=request_ids.current(),
+        by=caller,
+        payee=payee,
+        money=money,
+        note=note,
+    )
+
+
+class Payments(APIView):
+    """The payments of the acting party."""
+
+    @extend_schema(
+        operation_id="list_payments",
+        parameters=[
+            schemas.ACTING_PARTY,
+            *schemas.PAGE,
+            OpenApiParameter("idempotency_key", str, description="Only the payment made with this key: one or none."),
+        ],
+        responses=schemas.answers(200, PAYMENT_PAGE, 401, 403, 422),
+    )
+    def get(self, request: Request) -> Response:
+        """Return a page of payments made or received, newest first."""
+        pagination.check_parameters(request, "limit", "cursor", "idempotency_key")
+        party_id = caller_of(request).party_id
+        key = request.GET.get("idempotency_key")
+        rows = queries.payments_of(party_id) if key is None else queries.by_key(party_id=party_id, key=check_key(key))
+        return Response(pagination.page(request, rows, queries.payment_documents))
+
+    @extend_schema(
+        operation_id="create_payment",
+        parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
+        request=PAYMENT_ORDER,
+        responses=schemas.answers(201, PAYMENT, 400, 401, 403, 413, 415, 422, 503),
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Pay someone; the answer comes after the payment is committed. Routed straight to `create_payment`."""
+        return async_to_sync(create_payment)(request._request)
+
+
+class PaymentDetail(APIView):
+    """One payment of the acting party."""
+
+    @extend_schema(
+        operation_id="get_payment",
+        parameters=[schemas.ACTING_PARTY],
+        responses=schemas.answers(200, PAYMENT, 401, 403, 404),
+    )
+    def get(self, request: Request, payment_id: str) -> Response:
+        """Return a payment that the acting party made or received."""
+        found = queries.payment(party_id=caller_of(request).party_id, payment_id=schemas.path_id("pay", payment_id))
+        return Response(found)

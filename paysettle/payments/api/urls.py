@@ -1,0 +1,14 @@
+"""The addresses of payments."""
+
+from django.urls import path
+
+from paysettle.api.routing import by_method
+from paysettle.payments.api.accounts import Accounts, Statement
+from paysettle.payments.api.payments import PaymentDetail, Payments, create_payment
+
+urlpatterns = [
+    path("payments", by_method(Payments.as_view(), POST=create_payment)),
+    path("payments/<str:payment_id>", PaymentDetail.as_view()),
+    path("accounts", Accounts.as_view()),
+    path("accounts/<str:account_id>/statement", Statement.as_view()),
+]
