@@ -1,0 +1,78 @@
+"""What `ledger verify` asks of settlements."""
+
+from collections.abc import Iterator
+
+from paysettle.kernel.snapshot import Snapshot
+from paysettle.ledger.verify import Check, Finding, Scope, Tally, count, rows_as_findings
+from paysettle.settlements.lifecycle import STEPS, Verb
+
+
+def _settlements_match_transfers(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    """A settled settlement has exactly the transfers of its legs, any other has none."""
+    tally.seen = count(reads, "SELECT COUNT(*) FROM settlements_settlement")
+    transfers = "ledger_transfer t ON t.subject_id = s.id AND t.subject_kind = 'settlement'"
+    yield from rows_as_findings(
+        reads,
+        f"SELECT s.id FROM settlements_settlement s LEFT JOIN {transfers}"  # noqa: S608
+        " GROUP BY s.id, s.state HAVING COUNT(t.id) <>"
+        " CASE WHEN s.state = 'settled' THEN (SELECT COUNT(*) FROM settlements_leg l WHERE l.settlement_id = s.id)"
+        " ELSE 0 END",
+        [],
+        "set",
+        "does not have exactly the transfers of its legs",
+    )
+    yield from rows_as_findings(
+        reads,
+        "SELECT t.id FROM ledger_transfer t JOIN ledger_account d ON d.id = t.debit_account_id"
+        " JOIN ledger_account c ON c.id = t.credit_account_id"
+        " LEFT JOIN settlements_leg l ON l.settlement_id = t.subject_id AND l.debtor_id = d.owner_id"
+        " AND l.creditor_id = c.owner_id AND l.amount_minor = t.amount_minor AND l.currency = t.currency"
+        " WHERE t.subject_kind = 'settlement' AND l.id IS NULL",
+        [],
+        "tra",
+        "does not agree with a leg of its settlement",
+    )
+
+
+def _histories_are_legal(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    """I10: moves are numbered without gap, follow the table of `lifecycle.py`, and end in the settlement's state."""
+    for id_, state, version, asker in reads.pages(
+        "SELECT id, state, version, asker_id FROM settlements_settlement WHERE id > %s ORDER BY id LIMIT %s",
+        [],
+        start=[b""],
+        after=lambda row: [row[0]],
+    ):
+        tally.seen += 1
+        moves = reads.fetch(
+            "SELECT version, what, party_id FROM settlements_move WHERE settlement_id = %s ORDER BY version", [id_]
+        )
+        reached = None
+        legal = [move[0] for move in moves] == list(range(1, version + 1))
+        for _, what, party in moves:
+            step = STEPS[Verb(what)]
+            legal = legal and step.before == reached and (step.by.value == "asker") == (bytes(party) == bytes(asker))
+            reached = step.after
+        if not legal or reached != state:
+            yield from rows_as_findings(
+                reads,
+                "SELECT id FROM settlements_settlement WHERE id = %s",
+                [id_],
+                "set",
+                f"is {state} at version {version}, which its moves do not lead to",
+            )
+
+
+CHECKS = [
+    Check(
+        "settlements",
+        "Settled settlements have the transfers of their legs, others none.",
+        _settlements_match_transfers,
+        whole=True,
+    ),
+    Check(
+        "histories",
+        "The moves of each settlement are legal and lead to its state (I10).",
+        _histories_are_legal,
+        whole=True,
+    ),
+]

@@ -1,0 +1,305 @@
+"""Every step of a settlement is a move: request, approve, reject, withdraw. One operation carries them all out.
+
+A move locks its settlement first and the wallets of its legs after it. Approval posts one group, whose subject is the
+settlement, and changes the state in the same transaction; without funds it is refused and the settlement stays open.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from paysettle.events import log
+from paysettle.events.log import NewEvent
+from paysettle.identity import queries as people
+from paysettle.identity.caller import Caller
+from paysettle.identity.standing import Standing
+from paysettle.kernel import identifiers
+from paysettle.kernel.batch import Book, Operation, Success
+from paysettle.kernel.errors import NotFound
+from paysettle.kernel.idempotency import Item
+from paysettle.kernel.money import Money
+from paysettle.kernel.transactions import Transaction, parse_time
+from paysettle.ledger import accounts
+from paysettle.ledger.posting import Group, Posting
+from paysettle.ledger.rules import Transfer
+from paysettle.settlements import documents, queries
+from paysettle.settlements.documents import Move
+from paysettle.settlements.lifecycle import State, Verb
+from paysettle.settlements.rules import (
+    DebtorNotFound,
+    Leg,
+    PartyUnavailable,
+    SettlementWithOneself,
+    Terms,
+    check_move,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementRequest(Item):
+    """The creditor asks the debtor (a handle or id) for an amount, with a reason."""
+
+    by: Caller
+    debtor: str
+    money: Money
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementDecision(Item):
+    """A party approves, rejects or withdraws a settlement, as it stood at `expected_version` (None: as it is)."""
+
+    by: Caller
+    what: Verb
+    settlement_id: UUID
+    reason: str
+    expected_version: int | None
+
+
+Order = SettlementRequest | SettlementDecision
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What can be known of an order before its locks: the debtor of a request, the wallets its money would pass."""
+
+    debtor_id: UUID | None
+    wallets: dict[tuple[UUID, str], UUID]
+
+
+@dataclass(slots=True)
+class _Settlement:
+    """A settlement as a batch sees it: locked or new, with its history, and how far the batch has taken it."""
+
+    id: UUID
+    terms: Terms
+    moves: list[Move]
+    version_before: int
+    moved_by: list[UUID] = field(default_factory=list)
+
+
+class MoveSettlement(Operation[Order]):
+    """Carries out the moves of settlements, many in one transaction."""
+
+    name = queries.OPERATION
+    prefix = "set"
+
+    def prepare(self, item: Order) -> _Plan:
+        """Find the debtor of a request; open the wallets an approval needs."""
+        if isinstance(item, SettlementRequest):
+            return _Plan(people.find_party(item.debtor), {})
+        if item.what is not Verb.APPROVE:
+            return _Plan(None, {})
+        places = {
+            (party, leg.money.currency)
+            for leg in queries.legs_of([item.settlement_id]).get(item.settlement_id, ())
+            for party in (leg.debtor_id, leg.creditor_id)
+        }
+        return _Plan(None, {place: accounts.wallet(*place) for place in places})
+
+    def open(self, tx: Transaction, prepared: Sequence[tuple[Order, _Plan]]) -> "_SettlementBook":
+        """Lock the settlements, then the wallets of those to be approved; read who may act."""
+        return _SettlementBook(tx, prepared)
+
+
+class _SettlementBook(Book[Order]):
+    def __init__(self, tx: Transaction, prepared: Sequence[tuple[Order, _Plan]]) -> None:
+        self._tx = tx
+        self._plans = {id(item): plan for item, plan in prepared}
+        wanted = [item.settlement_id for item, _ in prepared if isinstance(item, SettlementDecision)]
+        self._settlements = _lock(tx, wanted)
+        self._posting = Posting(tx, [account for _, plan in prepared for account in plan.wallets.values()])
+        parties = {party for s in self._settlements.values() for party in s.terms.party_ids}
+        parties |= {plan.debtor_id for _, plan in prepared if plan.debtor_id is not None}
+        self._standing = Standing(tx, [item.by for item, _ in prepared], parties)
+        self._created: list[_Settlement] = []
+
+    def admit(self, item: Order) -> None:
+        self._standing.admit(item.by)
+
+    def decide(self, item: Order, now: datetime) -> Success:
+        if isinstance(item, SettlementRequest):
+            settlement = self._request(item)
+            return self._move(settlement, item, Verb.REQUEST, State.REQUESTED, now)
+        found = self._settlements.get(item.settlement_id)
+        if found is None:
+            raise NotFound
+        after = check_move(found.terms, party_id=item.party_id, what=item.what, expected_version=item.expected_version)
+        return self._move(found, item, item.what, after, now)
+
+    def write(self) -> None:
+        tx = self._tx
+        changed = [s for s in self._settlements.values() if s.moved_by]
+        tx.insert(
+            "settlements_settlement",
+            ("id", "asker_id", "state", "version", "created_at", "changed_at"),
+            [
+                (
+                    s.id.bytes,
+                    s.terms.asker_id.bytes,
+                    s.terms.state.value,
+                    s.terms.version,
+                    tx.time(s.moves[0].at),
+                    tx.time(s.moves[-1].at),
+                )
+                for s in self._created
+            ],
+        )
+        tx.insert(
+            "settlements_leg",
+            ("id", "settlement_id", "debtor_id", "creditor_id", "amount_minor", "currency"),
+            [
+                (
+                    leg.id.bytes,
+                    s.id.bytes,
+                    leg.debtor_id.bytes,
+                    leg.creditor_id.bytes,
+                    leg.money.amount_minor,
+                    leg.money.currency,
+                )
+                for s in self._created
+                for leg in s.terms.legs
+            ],
+        )
+        tx.update(
+            "settlements_settlement",
+            ("state", "version", "changed_at"),
+            [
+                (s.id.bytes, s.terms.state.value, s.terms.version, tx.time(s.moves[-1].at), s.version_before)
+                for s in changed
+            ],
+            guard="version",
+        )
+        tx.insert(
+            "settlements_move",
+            ("settlement_id", "version", "party_id", "user_id", "what", "reason", "at"),
+            [
+                (s.id.bytes, m.version, m.party_id.bytes, user.bytes, m.what.value, m.reason, tx.time(m.at))
+                for s in [*self._created, *changed]
+                for m, user in zip(s.moves[-len(s.moved_by) :], s.moved_by, strict=True)
+            ],
+        )
+        self._posting.write()
+
+    def _request(self, item: SettlementRequest) -> _Settlement:
+        """Return a new settlement, not yet moved."""
+        debtor_id = self._plans[id(item)].debtor_id
+        if debtor_id is None:
+            raise DebtorNotFound(f"Nobody is known as {item.debtor}.")
+        if debtor_id == item.party_id:
+            raise SettlementWithOneself
+        if not self._standing.party(debtor_id).active:
+            raise PartyUnavailable
+        leg = Leg(identifiers.new(), debtor_id, item.party_id, item.money)
+        settlement = _Settlement(identifiers.new(), Terms(item.party_id, (leg,), State.REQUESTED, 0), [], 0)
+        self._created.append(settlement)
+        return settlement
+
+    def _move(self, settlement: _Settlement, item: Order, what: Verb, after: State, now: datetime) -> Success:
+        """Take a settlement one version further; approval pays first, and raises when it cannot."""
+        event_id = identifiers.new()
+        told = self._pay(settlement, item, event_id, now) if what is Verb.APPROVE else []
+        at = max([now, *(move.at for move in settlement.moves[-1:])])  # the history is in order of time
+        terms = settlement.terms = replace(settlement.terms, state=after, version=settlement.terms.version + 1)
+        settlement.moves.append(Move(terms.version, item.party_id, what, item.reason, at))
+        settlement.moved_by.append(item.by.user_id or identifiers.SYSTEM)
+        self._tell(settlement, item, event_id, told, at)
+        document = documents.settlement(
+            settlement_id=settlement.id,
+            asker_id=terms.asker_id,
+            state=after,
+            legs=terms.legs,
+            moves=settlement.moves,
+            handles={party: self._standing.party(party).handle for party in terms.party_ids},
+        )
+        return Success(settlement.id, 201 if what is Verb.REQUEST else 200, document)
+
+    def _pay(self, settlement: _Settlement, item: Order, event_id: UUID, now: datetime) -> list[dict[str, Any]]:
+        """Book the legs as one group. Raises PartyUnavailable, or what the ledger refuses."""
+        wallets = self._plans[id(item)].wallets
+        terms = settlement.terms
+        if not all(self._standing.party(party).active for party in terms.party_ids):
+            raise PartyUnavailable
+        transfers = [
+            Transfer(
+                wallets[leg.debtor_id, leg.money.currency],
+                wallets[leg.creditor_id, leg.money.currency],
+                leg.money.amount_minor,
+            )
+            for leg in terms.legs
+        ]
+        group = Group(transfers=transfers, subject_kind="settlement", subject_id=settlement.id, event_id=event_id)
+        return self._posting.post(group, at=now)
+
+    def _tell(
+        self, settlement: _Settlement, item: Order, event_id: UUID, transfers: list[dict[str, Any]], at: datetime
+    ) -> None:
+        public_id = identifiers.show("set", settlement.id)
+        terms = settlement.terms
+        data: dict[str, Any] = {
+            "settlement": public_id,
+            "asker": identifiers.show("par", terms.asker_id),
+            "legs": [
+                {
+                    "debtor": identifiers.show("par", leg.debtor_id),
+                    "creditor": identifiers.show("par", leg.creditor_id),
+                    "amount": leg.money.document(),
+                }
+                for leg in terms.legs
+            ],
+        }
+        if transfers:
+            data["transfers"] = transfers
+        log.record(
+            NewEvent(
+                event_id=event_id,
+                stream=public_id,
+                version=terms.version,
+                type=f"paysettle.settlement.{terms.state.value}.v1",
+                actor=item.by.actor,
+                party=item.by.party,
+                data=data,
+                request_id=item.request_id,
+                at=at,
+            )
+        )
+
+
+def _lock(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, _Settlement]:
+    """Lock settlements in id order and read their legs and moves."""
+    keys = {settlement_id.bytes for settlement_id in ids}
+    rows = tx.fetch_in(_SETTLEMENTS + tx.for_update, keys)
+    legs: dict[bytes, list[Leg]] = {}
+    for leg_id, settlement, debtor, creditor, amount_minor, currency in tx.fetch_in(_LEGS, keys):
+        legs.setdefault(bytes(settlement), []).append(_leg(leg_id, debtor, creditor, amount_minor, currency))
+    moves: dict[bytes, list[Move]] = {}
+    for settlement, version, party, what, reason, at in tx.fetch_in(
+        "SELECT settlement_id, version, party_id, what, reason, at FROM settlements_move"
+        " WHERE settlement_id IN ({values}) ORDER BY settlement_id, version",
+        keys,
+    ):
+        move = Move(version, UUID(bytes=bytes(party)), Verb(what), reason, parse_time(at))
+        moves.setdefault(bytes(settlement), []).append(move)
+    found = {}
+    for id_, asker, state, version in rows:
+        key = bytes(id_)
+        terms = Terms(UUID(bytes=bytes(asker)), tuple(legs[key]), State(state), version)
+        found[UUID(bytes=key)] = _Settlement(UUID(bytes=key), terms, moves[key], version)
+    return found
+
+
+_SETTLEMENTS = "SELECT id, asker_id, state, version FROM settlements_settlement WHERE id IN ({values}) ORDER BY id"
+_LEGS = (
+    "SELECT id, settlement_id, debtor_id, creditor_id, amount_minor, currency FROM settlements_leg"
+    " WHERE settlement_id IN ({values}) ORDER BY settlement_id, id"
+)
+
+
+def _leg(leg_id: bytes, debtor: bytes, creditor: bytes, amount_minor: int, currency: str) -> Leg:
+    id_, debtor_id, creditor_id = (UUID(bytes=bytes(value)) for value in (leg_id, debtor, creditor))
+    return Leg(id_, debtor_id, creditor_id, Money(amount_minor, currency))
+
+
+move_settlement = MoveSettlement()
