@@ -22,4 +22,3 @@ def by_method(otherwise: View, **plain: AsyncView) -> View:
     # By these drf-spectacular finds the DRF view of an address.
     view.cls, view.initkwargs = otherwise.cls, otherwise.initkwargs  # type: ignore[attr-defined]
     return csrf_exempt(view)
-

@@ -3,7 +3,8 @@
 `run(work)` is the only way to change anything that matters: it opens a transaction, hands it to `work`, writes what
 was collected for the end (the events), commits, and starts over from the outside when the database took the whole
 transaction back. Retrying *inside* a transaction creates money: after a deadlock the server has rolled back, and the
-rest of the block would run and commit alone. A Transaction therefore refuses every statement after a failed one. Rule MR10.
+rest of the block would run and commit alone. A Transaction therefore refuses every statement after a failed one.
+Rule MR10.
 
 Where the last statements and COMMIT travel in one round trip, a client that freezes or dies in between cannot keep
 the row that gives out event positions locked.

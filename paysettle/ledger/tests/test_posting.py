@@ -10,10 +10,9 @@ from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.money import BALANCE_MINOR_LIMIT
 from paysettle.kernel.transactions import Transaction
 from paysettle.ledger import accounts
-from paysettle.ledger.models import Entry
+from paysettle.ledger.models import Account, Entry
 from paysettle.ledger.posting import Group, Posting
 from paysettle.ledger.rules import AccountClosed, AccountFrozen, BalanceLimit, InsufficientFunds, Transfer
-from paysettle.ledger.models import Account
 from tests.money import balance, books_are_right
 from tests.people import Person, deposit, person
 

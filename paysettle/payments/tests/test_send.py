@@ -6,6 +6,7 @@ import pytest
 
 from paysettle.kernel.batch import run
 from paysettle.kernel.errors import DomainError
+from paysettle.kernel.idempotency import Answer
 from paysettle.payments.operations.send import send_payment
 from tests.money import balance, books_are_right
 from tests.people import deposit, pay, payment_order, person
@@ -68,6 +69,8 @@ def test_a_twin_in_the_same_batch_gets_the_same_answer() -> None:
     deposit(ana, 100)
     one, twin = (payment_order(ana, ben, 60, key="k") for _ in range(2))
     first, second = run(send_payment, [one, twin])
+    assert isinstance(first, Answer)
+    assert isinstance(second, Answer)
     assert first.text == second.text
     assert balance(ben) == 60
 

@@ -43,7 +43,7 @@ def test_without_funds_it_stays_requested_and_a_new_key_settles_it_later() -> No
 
 
 @pytest.mark.parametrize(("move", "by_asker", "state"), [(reject, False, "rejected"), (withdraw, True, "withdrawn")])
-def test_it_ends_without_money(move: Callable[[Person, str], Answer], by_asker: bool, state: str) -> None:
+def test_it_ends_without_money(move: Callable[[Person, str], Answer], *, by_asker: bool, state: str) -> None:
     ana, ben = person("ana"), person("ben")
     deposit(ben, 400)
     settlement = ask(ana, ben, 400).document()["id"]

@@ -1,0 +1,64 @@
+"""Balances and statements of one's own wallets."""
+
+import pytest
+
+from paysettle.kernel import identifiers
+from tests.http import InProcess
+from tests.people import deposit, pay, person
+from tests.settle import approve, ask
+
+pytestmark = pytest.mark.money
+
+
+def test_a_wallet_for_each_currency() -> None:
+    ana = person("ana")
+    assert InProcess(ana).get("/api/v1/accounts").document == {"data": []}
+    deposit(ana, 1_250)
+    deposit(ana, 900, "JPY")
+    wallets = InProcess(ana).get("/api/v1/accounts").document["data"]
+    assert [
+        (w["currency"], w["booked"]["decimal"], w["held"]["amount"], w["available"]["amount"]) for w in wallets
+    ] == [
+        ("EUR", "12.50", 0, 1250),
+        ("JPY", "900", 0, 900),
+    ]
+
+
+def test_a_statement_adds_up_and_says_what_for() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    paid = pay(ana, ben, 30).document()["id"]
+    settled = ask(ana, ben, 5).document()["id"]
+    approve(ben, settled)
+    account = InProcess(ana).get("/api/v1/accounts").document["data"][0]["id"]
+    lines = InProcess(ana).get(f"/api/v1/accounts/{account}/statement").document["data"]
+    assert [(x["sequence"], x["amount"]["amount"], x["balance_after"]["amount"]) for x in lines] == [
+        (3, 5, 75),
+        (2, -30, 70),
+        (1, 100, 100),
+    ]
+    assert [x["subject"]["kind"] for x in lines] == ["settlement", "payment", "treasury_move"]
+    assert [x["subject"]["id"] for x in lines[:2]] == [settled, paid]
+    assert [x["counterparty"] and x["counterparty"]["handle"] for x in lines] == [ben.handle, ben.handle, None]
+
+
+def test_a_statement_has_pages() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    for _ in range(4):
+        pay(ana, ben, 1)
+    account = InProcess(ana).get("/api/v1/accounts").document["data"][0]["id"]
+    path, sequences = f"/api/v1/accounts/{account}/statement?limit=2", []
+    while path:
+        page = InProcess(ana).get(path).document
+        sequences.append([line["sequence"] for line in page["data"]])
+        path = page["next"]
+    assert sequences == [[5, 4], [3, 2], [1]]
+
+
+def test_anothers_account_is_not_there() -> None:
+    ana, cem = person("ana"), person("cem")
+    deposit(ana, 100)
+    account = InProcess(ana).get("/api/v1/accounts").document["data"][0]["id"]
+    for name in (account, identifiers.show("acc", identifiers.new()), "acc_x"):
+        assert InProcess(cem).get(f"/api/v1/accounts/{name}/statement").status == 404

@@ -1,0 +1,113 @@
+"""The test run's own database: real, migrated once, never flushed.
+
+`TEST_DB` says which kind: sqlite (a file), mariadb or mysql (a database of its own on the server that
+`TEST_MARIADB_URL` / `TEST_MYSQL_URL` names). This module is imported as a plugin before Django reads its settings.
+Tests commit for real and never clean up: insert-only tables refuse it, and each test makes people of its own.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+KIND = os.environ.get("TEST_DB", "sqlite")
+FOLDER = Path(tempfile.mkdtemp(prefix="paysettle-test-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+MISSING = "" if KIND == "sqlite" else os.environ.get(f"TEST_{KIND.upper()}_MISSING", "")
+_SERVER = os.environ.get(f"TEST_{KIND.upper()}_URL", "")
+
+if KIND != "sqlite" and not _SERVER and not MISSING:
+    MISSING = f"no server was started for {KIND}: run the tests with `make test`"
+
+DATABASE = f"paysettle_test_{os.getpid()}"
+if KIND == "sqlite" or MISSING:
+    DATABASE_URL = f"sqlite:///{FOLDER / 'test.sqlite3'}"
+else:
+    DATABASE_URL = _SERVER.rstrip("/") + "/" + DATABASE
+
+os.environ.update(
+    DATABASE_URL=DATABASE_URL,
+    DJANGO_SETTINGS_MODULE="config.settings",
+    SECRET_KEY="only-for-tests-" + "x" * 50,
+    PAYSETTLE_VAR=str(FOLDER),
+    PUBLIC_URL="http://127.0.0.1:8000",
+    JWT_KEYS_FILE=str(FOLDER / "jwt-keys.json"),
+)
+os.environ.pop("KAFKA_BOOTSTRAP_SERVERS", None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Describe the markers."""
+    config.addinivalue_line("markers", "money: also runs on MySQL")
+    config.addinivalue_line("markers", "once: needs no database; runs beside SQLite alone")
+    config.addinivalue_line("markers", "long: only in `make test-long`")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what could not be had, loudly and last."""
+    for name in ("MARIADB", "MYSQL", "KAFKA"):
+        reason = os.environ.get(f"TEST_{name}_MISSING")
+        if reason:
+            terminalreporter.write_line(f"NOT TESTED on {name}: {reason}", red=True, bold=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep what is for this database."""
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
+    for item in items:
+        for_this = KIND == "sqlite" or (KIND == "mariadb" and not item.get_closest_marker("once"))
+        for_this = for_this or (KIND == "mysql" and item.get_closest_marker("money") is not None)
+        if item.get_closest_marker("long") and not os.environ.get("TEST_LONG"):
+            for_this = False
+        (kept if for_this else dropped).append(item)
+        if MISSING:
+            item.add_marker(pytest.mark.skip(reason=f"{KIND}: {MISSING}"))
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = kept
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database(django_db_blocker: Any) -> Iterator[None]:
+    """Make and migrate the database; at the end verify the whole ledger and drop the database."""
+    if MISSING:
+        yield
+        return
+    from django.core.management import call_command
+    from django.db import connections
+
+    if KIND != "sqlite":
+        on_server(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
+    with django_db_blocker.unblock():
+        call_command("jwt_keys", "create", verbosity=0)
+        call_command("migrate", verbosity=0)
+        yield
+        from paysettle.ledger.verify import verify
+
+        findings = verify().findings
+        connections.close_all()
+    if KIND != "sqlite":
+        on_server(f"DROP DATABASE {DATABASE}")
+    # Tests that plant faults use a database of their own (tests/spoilt.py), so nothing may be wrong in this one.
+    assert findings == []
+
+
+def on_server(sql: str) -> None:
+    """Run a statement on the server of this run, outside of any database."""
+    import pymysql
+
+    url = urlsplit(_SERVER)
+    connection = pymysql.connect(
+        host=url.hostname or "127.0.0.1",
+        port=url.port or 3306,
+        user=url.username or "root",
+        password=url.password or "",
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute(sql)
