@@ -60,9 +60,10 @@ _MYSQL_FAULTS = {
     1062: Fault.DUPLICATE,
     **dict.fromkeys(
         # Not connected, lost, refused, shutting down, read-only, no quorum.
-        (0, 1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1180, 1203, 1290, 1927, 2002, 2003, 2006, 2013, 2014, 2055, 4031),
+        (0, 1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1180, 1203, 1290, 1927, 2002, 2003, 2006, 2013, 2014, 2055),
         Fault.GONE,
     ),
+    4031: Fault.GONE,  # MySQL closed it because it was idle; MariaDB just hangs up
 }
 _SQLITE_FAULTS = {5: Fault.ROLLED_BACK, 6: Fault.ROLLED_BACK, 10: Fault.GONE, 13: Fault.FULL, 14: Fault.GONE}
 _SQLITE_DUPLICATES = {1555, 2067}  # SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE
