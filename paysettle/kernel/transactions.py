@@ -129,26 +129,30 @@ class Transaction:
             statements.append((sql, [value for row in piece for value in row]))
         return statements
 
-    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, guard: str) -> None:
-        """Update rows by primary key with one statement; each row is `(id, value of each column…, value of guard)`.
+    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, guard: Sequence[str]) -> None:
+        """Update rows by primary key with one statement; each row is `(id, value of each column…, of each guard…)`.
 
-        `guard` names the column that must still hold the value that was read. Raises RuntimeError when one row does
-        not, which the locks make impossible. Never `ON DUPLICATE KEY UPDATE`: it evaluates CHECK on a partial row.
+        `guard` names the columns that must still hold the values that were read. Raises RuntimeError when one row
+        does not, which the locks make impossible. Never `ON DUPLICATE KEY UPDATE`: it evaluates CHECK on a partial
+        row.
         """
         if not rows:
             return
         if self.mysql:
-            names = ["id", *columns, "was"]
+            names = ["id", *columns, *(f"was_{column}" for column in guard)]
             first = "SELECT " + ",".join(f"%s AS {name}" for name in names)
             other = "SELECT " + ",".join(["%s"] * len(names))
             values = " UNION ALL ".join([first, *[other] * (len(rows) - 1)])
             sets = ",".join(f"t.{column} = v.{column}" for column in columns)
-            sql = f"UPDATE {table} t JOIN ({values}) v ON t.id = v.id SET {sets} WHERE t.{guard} = v.was"  # noqa: S608
+            same = " AND ".join(f"t.{column} = v.was_{column}" for column in guard)
+            sql = f"UPDATE {table} t JOIN ({values}) v ON t.id = v.id SET {sets} WHERE {same}"  # noqa: S608
             touched = self.execute(sql, [value for row in rows for value in row])
         else:
             sets = ",".join(f"{column} = %s" for column in columns)
-            sql = f"UPDATE {table} SET {sets} WHERE id = %s AND {guard} = %s"  # noqa: S608
-            touched = sum(self.execute(sql, [*row[1:-1], row[0], row[-1]]) for row in rows)
+            same = " AND ".join(f"{column} = %s" for column in guard)
+            sql = f"UPDATE {table} SET {sets} WHERE id = %s AND {same}"  # noqa: S608
+            last = 1 + len(columns)
+            touched = sum(self.execute(sql, [*row[1:last], row[0], *row[last:]]) for row in rows)
         if touched != len(rows):
             raise RuntimeError(f"{table}: {len(rows) - touched} rows changed under their locks.")
 

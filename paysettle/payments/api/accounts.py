@@ -16,7 +16,7 @@ from paysettle.ledger import queries as ledger
 from paysettle.payments.api.documents import ACCOUNT_LIST, STATEMENT_PAGE
 from paysettle.payments.documents import party
 
-_SUBJECT_PREFIXES = {"payment": "pay", "settlement": "set", "treasury_move": "trs"}
+_SUBJECT_PREFIXES = {"payment": "pay", "refund": "ref", "settlement": "set", "treasury_move": "trs"}
 
 
 class Accounts(APIView):

@@ -2,8 +2,9 @@
 
 from rest_framework import serializers
 
-from paysettle.api.schemas import MoneyDocument, MoneyOrder, PartyDocument, page_of
-from paysettle.payments.rules import NOTE_LENGTH_MAX
+from paysettle.api.schemas import MoneyDocument, MoneyOrder, PartyDocument, ProblemDocument, page_of
+from paysettle.payments.lifecycle import State
+from paysettle.payments.rules import HOLD_LIFE_MAX, HOLD_LIFE_MIN, NOTE_LENGTH_MAX, REFERENCE_LENGTH_MAX
 
 
 class PaymentOrderDocument(serializers.Serializer[None]):
@@ -12,6 +13,17 @@ class PaymentOrderDocument(serializers.Serializer[None]):
     payee = serializers.CharField(max_length=40, help_text="The handle or the id (`par_…`) of the payee.")
     amount = MoneyOrder()
     note = serializers.CharField(max_length=NOTE_LENGTH_MAX, required=False, help_text="Seen by both parties.")
+    reference = serializers.CharField(max_length=REFERENCE_LENGTH_MAX, required=False, help_text="Yours; to search by.")
+    metadata = serializers.DictField(child=serializers.CharField(), required=False, help_text="Short texts by name.")
+    capture = serializers.ChoiceField(
+        choices=["now", "later"], required=False, help_text="`later` holds the money until the payee captures it."
+    )
+    expires_in_s = serializers.IntegerField(
+        min_value=int(HOLD_LIFE_MIN.total_seconds()),
+        max_value=int(HOLD_LIFE_MAX.total_seconds()),
+        required=False,
+        help_text="How long the money is held, in seconds; a week by default.",
+    )
 
 
 class PaymentDocument(serializers.Serializer[None]):
@@ -21,8 +33,47 @@ class PaymentDocument(serializers.Serializer[None]):
     payer = PartyDocument()
     payee = PartyDocument()
     amount = MoneyDocument()
+    captured = MoneyDocument(help_text="What the payee has taken.")
+    refunded = MoneyDocument(help_text="What the payee has given back of it.")
     note = serializers.CharField(allow_blank=True)
-    state = serializers.ChoiceField(choices=["completed"])
+    reference = serializers.CharField(allow_blank=True)
+    metadata = serializers.DictField(child=serializers.CharField())
+    state = serializers.ChoiceField(choices=[state.value for state in State])
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="When held money goes back by itself.")
+    created_at = serializers.DateTimeField()
+
+
+class PreviewDocument(serializers.Serializer[None]):
+    """What would happen."""
+
+    outcome = serializers.ChoiceField(choices=["accepted", "refused"])
+    payment = PaymentDocument(allow_null=True, help_text="As it would be, without an id.")
+    problem = ProblemDocument(allow_null=True)
+    booked_after = MoneyDocument(allow_null=True)
+    available_after = MoneyDocument(allow_null=True)
+
+
+class CaptureOrderDocument(serializers.Serializer[None]):
+    """How much to take; the body may be left out."""
+
+    amount = MoneyOrder(required=False, help_text="All that is held, by default.")
+    final = serializers.BooleanField(required=False, help_text="Give back what this capture leaves.")
+
+
+class RefundOrderDocument(serializers.Serializer[None]):
+    """How much to pay back, and why; the body may be left out."""
+
+    amount = MoneyOrder(required=False, help_text="All that is left to refund, by default.")
+    reason = serializers.CharField(max_length=NOTE_LENGTH_MAX, required=False)
+
+
+class RefundDocument(serializers.Serializer[None]):
+    """A refund."""
+
+    id = serializers.CharField(help_text="`ref_…`")
+    payment = serializers.CharField(help_text="`pay_…`")
+    amount = MoneyDocument()
+    reason = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
 
 
@@ -46,7 +97,7 @@ class AccountListDocument(serializers.Serializer[None]):
 class SubjectDocument(serializers.Serializer[None]):
     """What a transfer was for."""
 
-    kind = serializers.ChoiceField(choices=["payment", "settlement", "treasury_move"])
+    kind = serializers.ChoiceField(choices=["payment", "refund", "settlement", "treasury_move"])
     id = serializers.CharField()
 
 
@@ -72,5 +123,10 @@ class StatementPageDocument(serializers.Serializer[None]):
 PAYMENT_ORDER = PaymentOrderDocument
 PAYMENT = PaymentDocument
 PAYMENT_PAGE = page_of(PaymentDocument)
+PREVIEW = PreviewDocument
+CAPTURE_ORDER = CaptureOrderDocument
+REFUND_ORDER = RefundOrderDocument
+REFUND = RefundDocument
+REFUND_PAGE = page_of(RefundDocument)
 ACCOUNT_LIST = AccountListDocument
 STATEMENT_PAGE = StatementPageDocument

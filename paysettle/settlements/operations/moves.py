@@ -170,7 +170,7 @@ class _SettlementBook(Book[Order]):
                 (s.id.bytes, s.terms.state.value, s.terms.version, tx.time(s.moves[-1].at), s.version_before)
                 for s in changed
             ],
-            guard="version",
+            guard=("version",),
         )
         tx.insert(
             "settlements_move",
