@@ -141,6 +141,17 @@ class Fields:
         self.errors += inner.errors
         return found
 
+    def entries(self, name: str, *, most: int) -> list[Any]:
+        """Return a list of 1 to `most` entries, whatever they are."""
+        value = self._take(name, required=True)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            return self._note(name, "not_a_list", "A list is expected.", [])
+        if not 1 <= len(value) <= most:
+            return self._note(name, "not_in_range", f"1 to {most} entries are expected.", [])
+        return value
+
     def check(self) -> None:
         """Raise InvalidRequest if anything is wrong, fields that nobody read included."""
         self._note_unknown()

@@ -31,7 +31,8 @@ def _payments_match_transfers(reads: Snapshot, scope: Scope, tally: Tally) -> It
             "SELECT p.id FROM payments_payment p"
             " LEFT JOIN ledger_transfer t ON t.subject_id = p.id AND t.subject_kind = 'payment'"
             " GROUP BY p.id, p.amount_minor, p.captured_minor, p.state, p.hold_id"
-            " HAVING COALESCE(SUM(t.amount_minor), 0) <> p.captured_minor OR (p.hold_id IS NULL AND (COUNT(t.id) <> 1 OR p.captured_minor <> p.amount_minor))"
+            " HAVING COALESCE(SUM(t.amount_minor), 0) <> p.captured_minor"
+            " OR (p.hold_id IS NULL AND (COUNT(t.id) <> 1 OR p.captured_minor <> p.amount_minor))"
             " OR (p.state IN ('released', 'expired') AND COUNT(t.id) > 0)",
             [],
             "pay",

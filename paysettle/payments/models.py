@@ -62,6 +62,42 @@ class Refund(InsertOnlyModel):
         db_table = "payments_refund"
 
 
+class PaymentBatch(models.Model):
+    """Payment orders that were sent together; each succeeds or fails by itself."""
+
+    id = PrimaryIdField()
+    party = models.ForeignKey(Party, models.PROTECT, db_constraint=False, db_index=False, related_name="+")
+    user_id = IdField()
+    total = models.PositiveIntegerField()
+    done = models.PositiveIntegerField(default=0)
+    claimed_until = models.DateTimeField()
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "payments_batch"
+        indexes = [
+            models.Index(fields=["party", "created_at", "id"], name="payments_batch_by_party"),
+            models.Index(fields=["finished_at", "claimed_until"], name="payments_batch_unfinished"),
+        ]
+
+
+class PaymentBatchItem(models.Model):
+    """One order of a batch, as it was sent, and its outcome: a status, a payment or the problem."""
+
+    id = PrimaryIdField()
+    batch = models.ForeignKey(PaymentBatch, models.PROTECT, db_constraint=False, db_index=False, related_name="items")
+    n = models.PositiveIntegerField()
+    item_key = models.CharField(max_length=255)
+    said = models.TextField()
+    status = models.PositiveSmallIntegerField(default=0)
+    outcome = models.TextField()
+
+    class Meta:
+        db_table = "payments_batch_item"
+        constraints = [models.UniqueConstraint("batch", "n", name="payments_batch_item_numbered")]
+
+
 class TreasuryDirection(models.TextChoices):
     """Which way money crosses the border of the system."""
 

@@ -15,7 +15,7 @@ from paysettle.kernel.models import IdempotencyKey
 from paysettle.kernel.money import Money
 from paysettle.payments import documents
 from paysettle.payments.lifecycle import State
-from paysettle.payments.models import Payment, Refund
+from paysettle.payments.models import Payment, PaymentBatch, PaymentBatchItem, Refund
 from paysettle.payments.operations.send import SendPayment
 from paysettle.payments.rules import Terms
 
@@ -62,6 +62,40 @@ def due_holds(at: datetime, *, limit: int) -> list[UUID]:
     """Return payments whose hold has passed its deadline, oldest first."""
     rows = Payment.objects.filter(state=State.AUTHORISED, expires_at__lte=at).order_by("expires_at")
     return list(rows.values_list("id", flat=True)[:limit])
+
+
+def open_items(batch_id: UUID, *, limit: int) -> list[PaymentBatchItem]:
+    """Return the items of a batch that have no outcome yet, in order."""
+    return list(PaymentBatchItem.objects.filter(batch_id=batch_id, status=0).order_by("n")[:limit])
+
+
+def interrupted_batches(at: datetime, *, limit: int) -> list[PaymentBatch]:
+    """Return unfinished batches that nobody works on, oldest first."""
+    return list(PaymentBatch.objects.filter(finished_at=None, claimed_until__lt=at).order_by("claimed_until")[:limit])
+
+
+def batches_of(party_id: UUID) -> "QuerySet[PaymentBatch]":
+    """Return the batches of a party."""
+    return PaymentBatch.objects.filter(party_id=party_id)
+
+
+def batch(*, party_id: UUID, batch_id: UUID) -> PaymentBatch:
+    """Return one batch of a party; raise NotFound if it is absent or not the party's."""
+    found = batches_of(party_id).filter(id=batch_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def batch_items(batch_id: UUID, *, after: int, limit: int) -> list[PaymentBatchItem]:
+    """Return items of a batch after a number, in order."""
+    return list(PaymentBatchItem.objects.filter(batch_id=batch_id, n__gt=after).order_by("n")[:limit])
+
+
+def batch_counts(batch_id: UUID) -> tuple[int, int]:
+    """Return how many items of a batch have succeeded and how many were refused."""
+    done = PaymentBatchItem.objects.filter(batch_id=batch_id).exclude(status=0)
+    return done.filter(status__lt=400).count(), done.filter(status__gte=400).count()
 
 
 def payment_documents(payments: list[Payment]) -> list[dict[str, Any]]:

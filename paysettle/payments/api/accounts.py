@@ -47,7 +47,7 @@ class Statement(APIView):
         wanted = schemas.path_id("acc", account_id)
         if not ledger.owns(caller_of(request).party_id, wanted):
             raise NotFound
-        limit, before = pagination.limit_of(request), _cursor(request)
+        limit, before = pagination.limit_of(request), pagination.number_cursor(request, "line")
         lines = ledger.statement(wanted, before=before, limit=limit + 1)
         more = len(lines) > limit
         lines = lines[:limit]
@@ -59,15 +59,6 @@ class Statement(APIView):
                 "next": pagination.link(request, after) if after else None,
             }
         )
-
-
-def _cursor(request: Request) -> int | None:
-    parts = pagination.decode_cursor(request)
-    if parts is None:
-        return None
-    if len(parts) != 2 or parts[0] != "line" or not (parts[1].isascii() and parts[1].isdigit() and len(parts[1]) < 19):
-        raise pagination.bad_cursor()
-    return int(parts[1])
 
 
 def _account(balance: ledger.Balance) -> dict[str, Any]:

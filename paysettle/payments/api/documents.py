@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from paysettle.api.schemas import MoneyDocument, MoneyOrder, PartyDocument, ProblemDocument, page_of
+from paysettle.api.schemas import FieldErrorDocument, MoneyDocument, MoneyOrder, PartyDocument, ProblemDocument, page_of
 from paysettle.payments.lifecycle import State
 from paysettle.payments.rules import HOLD_LIFE_MAX, HOLD_LIFE_MIN, NOTE_LENGTH_MAX, REFERENCE_LENGTH_MAX
 
@@ -77,6 +77,56 @@ class RefundDocument(serializers.Serializer[None]):
     created_at = serializers.DateTimeField()
 
 
+class BatchOrderItemDocument(PaymentOrderDocument):
+    """One order of a batch."""
+
+    key = serializers.CharField(max_length=255, help_text="The idempotency key of this order.")
+
+
+class BatchOrderDocument(serializers.Serializer[None]):
+    """Orders to carry out, each for itself."""
+
+    items = BatchOrderItemDocument(many=True, min_length=1, max_length=10_000)
+
+
+class BatchProblemDocument(serializers.Serializer[None]):
+    """Why an order was refused."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    errors = FieldErrorDocument(many=True, required=False)  # type: ignore[assignment]  # the field, not the property
+
+
+class BatchItemDocument(serializers.Serializer[None]):
+    """An order of a batch and its outcome."""
+
+    n = serializers.IntegerField(help_text="Its place in the list that was sent, from 0.")
+    key = serializers.CharField()
+    status = serializers.IntegerField(allow_null=True, help_text="As a single payment would have been answered.")
+    payment = serializers.CharField(allow_null=True, help_text="`pay_…`")
+    problem = BatchProblemDocument(allow_null=True)
+
+
+class BatchDocument(serializers.Serializer[None]):
+    """A batch: how far it is, and all outcomes when it is done."""
+
+    id = serializers.CharField(help_text="`bat_…`")
+    state = serializers.ChoiceField(choices=["processing", "done"])
+    total = serializers.IntegerField()
+    succeeded = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    items = BatchItemDocument(many=True)
+
+
+class BatchItemPageDocument(serializers.Serializer[None]):
+    """A page of the items of a batch, in the order in which they were sent."""
+
+    data = BatchItemDocument(many=True)  # type: ignore[assignment]  # the field, not the property of serializers
+    next = serializers.CharField(allow_null=True)
+
+
 class AccountDocument(serializers.Serializer[None]):
     """A wallet: one for each currency."""
 
@@ -128,5 +178,8 @@ CAPTURE_ORDER = CaptureOrderDocument
 REFUND_ORDER = RefundOrderDocument
 REFUND = RefundDocument
 REFUND_PAGE = page_of(RefundDocument)
+BATCH_ORDER = BatchOrderDocument
+BATCH = BatchDocument
+BATCH_ITEM_PAGE = BatchItemPageDocument
 ACCOUNT_LIST = AccountListDocument
 STATEMENT_PAGE = StatementPageDocument

@@ -4,6 +4,7 @@ from django.urls import path
 
 from paysettle.api.routing import by_method
 from paysettle.payments.api.accounts import Accounts, Statement
+from paysettle.payments.api.batches import PaymentBatchDetail, PaymentBatches, PaymentBatchItems
 from paysettle.payments.api.moves import Captures, Refunds, Release
 from paysettle.payments.api.payments import PaymentDetail, PaymentPreview, Payments, create_payment
 
@@ -14,6 +15,9 @@ urlpatterns = [
     path("payments/<str:payment_id>/captures", Captures.as_view()),
     path("payments/<str:payment_id>/release", Release.as_view()),
     path("payments/<str:payment_id>/refunds", Refunds.as_view()),
+    path("payment-batches", PaymentBatches.as_view()),
+    path("payment-batches/<str:batch_id>", PaymentBatchDetail.as_view()),
+    path("payment-batches/<str:batch_id>/items", PaymentBatchItems.as_view()),
     path("accounts", Accounts.as_view()),
     path("accounts/<str:account_id>/statement", Statement.as_view()),
 ]
