@@ -23,7 +23,7 @@ ERROR = re.compile(r"^E: |^(\S+ )*\[ERROR\] |^(\S+ )?ERROR:? ")
 interrupted = threading.Event()
 
 
-class CommandFailed(Exception):  # noqa: N818 - named for the outcome
+class CommandFailed(Exception):
     """A program ended with an error or took too long; `output` is all it wrote."""
 
     def __init__(self, output: str) -> None:

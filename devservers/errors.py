@@ -1,7 +1,7 @@
 """What can go wrong on the way to a running server."""
 
 
-class Unavailable(Exception):  # noqa: N818 - named for the outcome
+class Unavailable(Exception):
     """This server cannot be had here. `reason` is one sentence for a test report; notes carry the end of its log."""
 
     def __init__(self, reason: str) -> None:
@@ -9,5 +9,5 @@ class Unavailable(Exception):  # noqa: N818 - named for the outcome
         self.reason = reason
 
 
-class Interrupted(Exception):  # noqa: N818 - named for the outcome
+class Interrupted(Exception):
     """The whole run is being stopped, so waiting for a command or a server was given up."""

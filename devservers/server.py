@@ -17,7 +17,7 @@ START_TIMEOUT_S = 90.0
 PORT_ATTEMPTS = 3
 
 
-class NotReady(Exception):  # noqa: N818 - named for the outcome
+class NotReady(Exception):
     """The server does not answer yet; the text says how."""
 
 

@@ -68,6 +68,13 @@ class Client:
         headers["Idempotency-Key"] = key if key is not None else secrets.token_hex(12)
         return self._send("POST", path, body, headers)
 
+    def raw(self, path: str, content: bytes, headers: Mapping[str, str]) -> Reply:
+        """POST these bytes with these headers and nothing else but the token."""
+        response = self._pool.request(
+            "POST", self.address + path, body=content, headers={"Authorization": f"Bearer {self.token}", **headers}
+        )
+        return Reply(response.status, response.headers, response.data.decode())
+
     def pay(self, to: Person, amount_minor: int, currency: str = "EUR", *, key: str | None = None) -> Reply:
         """Pay somebody."""
         body = {"payee": to.handle, "amount": {"amount": amount_minor, "currency": currency}}

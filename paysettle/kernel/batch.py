@@ -108,7 +108,7 @@ def _last_try(operation: Operation[I], item: I) -> list[Outcome]:
 
 
 def _run(operation: Operation[I], items: Sequence[I]) -> list[Outcome]:
-    prepared = [(item, operation.prepare(item)) for item in items]
+    prepared = transactions.read(lambda: [(item, operation.prepare(item)) for item in items])
     return transactions.run(partial(_execute, operation, prepared), repeatable=True)
 
 

@@ -60,7 +60,7 @@ _MYSQL_FAULTS = {
     1062: Fault.DUPLICATE,
     **dict.fromkeys(
         # Not connected, lost, refused, shutting down, read-only, no quorum.
-        (0, 1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1180, 1203, 1290, 1927, 2002, 2003, 2006, 2013, 2014, 2055),
+        (0, 1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1180, 1203, 1290, 1927, 2002, 2003, 2006, 2013, 2014, 2055, 4031),
         Fault.GONE,
     ),
 }
@@ -256,6 +256,26 @@ def run(work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:
                 raise Unavailable from error
         # Jitter keeps two transactions that met from meeting again.
         time.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.5)))  # noqa: S311
+
+
+def read(work: Callable[[], T]) -> T:
+    """Return what `work` reads outside of a transaction, on a new connection when the old one is gone.
+
+    A thread that outlives its requests, like the lane's, meets connections that were closed while it was idle. Raises
+    Unavailable when the database cannot be reached within PATIENCE_S.
+    """
+    give_up_at = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return work()
+        except Error as error:
+            if classify(error) is not Fault.GONE:
+                raise
+            connections[DEFAULT_DB_ALIAS].close()
+            _log.warning("read_failed", code=str(error.args[:1]))
+            if time.monotonic() > give_up_at:
+                raise Unavailable from error
+        time.sleep(random.uniform(0, 0.1))  # noqa: S311 - no secret
 
 
 def _once(tx: Transaction, work: Callable[[Transaction], T]) -> T:

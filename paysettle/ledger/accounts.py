@@ -59,4 +59,4 @@ def open_missing(places: Iterable[Place]) -> None:
                 [identifiers.new().bytes, owner_id.bytes, kind, currency, KINDS[kind].floor_minor, now],
             )
 
-    transactions.run(work)
+    transactions.run(work, repeatable=True)

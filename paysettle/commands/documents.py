@@ -1,0 +1,84 @@
+"""The documents that the program writes about itself: OpenAPI and the catalogue of errors."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiYamlRenderer
+from drf_spectacular.validation import validate_schema
+
+import paysettle
+from paysettle.kernel.errors import DomainError, catalogue
+
+FOLDER = Path(settings.BASE_DIR) / "docs"
+
+_ERRORS_HEAD = """\
+# Errors
+
+Every refusal of the API is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with one of these
+codes. **Again**: the same request may succeed later. **Kept**: the answer is stored under the idempotency key, so that
+the same key gets the same answer, and a new attempt needs a new key; a request whose refusal is not kept may be
+corrected and sent again with the same key.
+
+This page is written by `make docs`.
+
+| Code | Status | Meaning | Again | Kept |
+| --- | --- | --- | --- | --- |
+"""
+
+
+class DocumentsOutOfDate(Exception):
+    """A committed document is not what the program says today; the message names it."""
+
+
+def openapi() -> str:
+    """Return the OpenAPI document as YAML. Raises ValueError if it is not valid or drf-spectacular had to guess."""
+    GENERATOR_STATS.reset()
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    validate_schema(schema)  # type: ignore[no-untyped-call]
+    if GENERATOR_STATS:
+        raise ValueError("drf-spectacular had to guess: see the warnings above.")
+    rendered: bytes = OpenApiYamlRenderer().render(schema, renderer_context={})  # type: ignore[no-untyped-call]
+    return rendered.decode()
+
+
+def errors() -> str:
+    """Return the catalogue of errors as Markdown."""
+    rows = [
+        f"| `{error.code}` | {int(error.status)} | {error.title} | {_mark(error.retryable)} | {_mark(error.stored)} |"
+        for error in every_error()
+    ]
+    return _ERRORS_HEAD + "\n".join(rows) + "\n"
+
+
+def every_error() -> list[type[DomainError]]:
+    """Return every refusal of every module, those not imported yet included."""
+    for module in pkgutil.walk_packages(paysettle.__path__, "paysettle."):
+        if not {"tests", "migrations"} & set(module.name.split(".")):
+            importlib.import_module(module.name)
+    return catalogue()
+
+
+DOCUMENTS: dict[str, Callable[[], str]] = {"openapi.yaml": openapi, "errors.md": errors}
+
+
+def write() -> None:
+    """Write every document."""
+    for name, content in DOCUMENTS.items():
+        (FOLDER / name).write_text(content(), encoding="utf-8")
+
+
+def check() -> None:
+    """Raise DocumentsOutOfDate if a committed document is not what the program says today."""
+    for name, content in DOCUMENTS.items():
+        path = FOLDER / name
+        if not path.exists() or path.read_text(encoding="utf-8") != content():
+            raise DocumentsOutOfDate(f"docs/{name} is out of date: run `make docs` and look at the difference.")
+
+
+def _mark(value: object) -> str:
+    return "yes" if value else "no"

@@ -1,0 +1,26 @@
+"""`manage.py docs`: write the generated documents, or check that they are up to date."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from paysettle.commands import documents
+
+
+class Command(BaseCommand):
+    """Writes docs/openapi.yaml and docs/errors.md."""
+
+    help = "Write the generated documents."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--check", action="store_true", help="only tell whether they are up to date")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        if not options["check"]:
+            documents.write()
+            return
+        try:
+            documents.check()
+        except documents.DocumentsOutOfDate as error:
+            raise CommandError(str(error)) from None

@@ -1,0 +1,32 @@
+"""Is everything there that a process needs? Each fault is one sentence and an exit code, and nothing is half made."""
+
+import socket
+
+from django.core.management.base import CommandError
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+
+
+def require_database() -> None:
+    """Raise CommandError unless the database answers and is migrated."""
+    try:
+        connection.ensure_connection()
+        pending = MigrationExecutor(connection).migration_plan(MigrationExecutor(connection).loader.graph.leaf_nodes())
+    except Error as error:
+        place = connection.settings_dict["HOST"] or connection.settings_dict["NAME"]
+        raise CommandError(f"The database at {place} cannot be used: {error}.") from None
+    if pending:
+        raise CommandError(f"The database lacks {len(pending)} migrations: run `manage.py migrate` first.")
+    connection.close()
+
+
+def require_port(host: str, port: int) -> None:
+    """Raise CommandError unless this process may listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            message = f"Port {port} of {host} cannot be used: {error.strerror}. Choose another port."
+            raise CommandError(message) from None

@@ -1,0 +1,93 @@
+"""What stands under a record: the rows of other tables that belong to it."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from paysettle.dashboard import show
+from paysettle.dashboard.show import Table
+from paysettle.identity.models import AdminAction, LoginSession, User
+from paysettle.kernel import identifiers
+from paysettle.ledger import queries as ledger
+from paysettle.ledger.models import Transfer
+
+SHOWN_MAX = 50
+"""How many related rows a page shows of a kind that may have many."""
+
+
+def wallets(owner_id: UUID) -> Table:
+    """Return the wallets of a party."""
+    return Table(
+        "Wallets",
+        ["Account", "Booked", "Held", "Available", "State"],
+        [
+            [
+                show.public_id("acc", wallet.account_id),
+                show.amount(wallet.booked.amount_minor, wallet.booked.currency),
+                show.amount(wallet.held.amount_minor, wallet.held.currency),
+                show.amount(wallet.available.amount_minor, wallet.available.currency),
+                show.state(wallet.state),
+            ]
+            for wallet in ledger.wallets(owner_id)
+        ],
+    )
+
+
+def transfers(subject_id: UUID) -> Table:
+    """Return the movements that were booked for a payment, a settlement or a treasury move."""
+    transfers = Transfer.objects.filter(subject_id=subject_id).order_by("id")
+    return Table(
+        "Transfers",
+        ["Transfer", "Booked (UTC)", "Amount"],
+        [
+            [
+                show.record(transfer, identifiers.show("tra", transfer.id)),
+                show.moment(transfer.booked_at),
+                show.amount(transfer.amount_minor, transfer.currency),
+            ]
+            for transfer in transfers
+        ],
+        empty="No money has moved.",
+    )
+
+
+def live_sessions(person: User) -> Table:
+    """Return where a person is signed in."""
+    live = LoginSession.objects.filter(user=person, ended_at=None, expires_at__gt=datetime.now(UTC))
+    return Table(
+        "Live sessions",
+        ["Session", "Began (UTC)", "Expires (UTC)"],
+        [
+            [show.public_id("ses", session.id), show.moment(session.created_at), show.moment(session.expires_at)]
+            for session in live.order_by("-id")[:SHOWN_MAX]
+        ],
+    )
+
+
+def admin_actions(subject_id: UUID) -> Table:
+    """Return what staff did to a person or a party, and why."""
+    taken = list(AdminAction.objects.filter(subject_id=subject_id).order_by("-id")[:SHOWN_MAX])
+    who = actors_by_id(action.actor for action in taken)
+    return Table(
+        "What staff did",
+        ["Time (UTC)", "What", "By", "Reason"],
+        [
+            [show.moment(action.created_at), show.state(action.verb), who[action.actor], action.reason]
+            for action in taken
+        ],
+        empty="Nothing.",
+    )
+
+
+def actor(name: str) -> str:
+    """Return a link to the person that `usr_…` names, or the text itself (an operator, the system)."""
+    return actors_by_id([name])[name]
+
+
+def actors_by_id(names: Iterable[str]) -> dict[str, str]:
+    """Return what `actor` returns, for many, with one query."""
+    named = {name: name for name in names}
+    ids = [identifiers.parse("usr", name) for name in named if name.startswith("usr_")]
+    for person in User.objects.filter(id__in=ids):
+        named[identifiers.show("usr", person.id)] = show.record(person, person.username)
+    return named

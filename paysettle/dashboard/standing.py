@@ -1,0 +1,145 @@
+"""The pages that disable and enable a person or a party: GET says what will happen, POST with a reason does it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_http_methods
+
+from paysettle.dashboard.read_only import ReadOnlyAdmin
+from paysettle.dashboard.trail import Step, set_trail
+from paysettle.identity.authentication import session_caller
+from paysettle.identity.caller import Caller
+from paysettle.identity.operations import parties, people
+from paysettle.identity.operations.recording import REASON_LENGTH_MAX
+from paysettle.kernel.errors import DomainError
+
+Act = Callable[[Caller, UUID, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of standing: what the button says, what will happen, and the operation that does it."""
+
+    verb: str
+    title: str
+    done: str
+    sentences: tuple[str, ...]
+    leaves_active: bool
+    act: Act
+
+
+PERSON = (
+    Change(
+        "disable",
+        "Disable",
+        "disabled",
+        (
+            "All their sessions end at once: the next request of every browser and app is refused.",
+            "They cannot sign in until they are enabled again.",
+            "Their parties, their money and their history stay as they are.",
+        ),
+        leaves_active=False,
+        act=lambda by, id_, reason: people.disable(by=by, user_id=id_, reason=reason),
+    ),
+    Change(
+        "enable",
+        "Enable",
+        "enabled",
+        ("They can sign in again.", "Sessions that have ended stay ended."),
+        leaves_active=True,
+        act=lambda by, id_, reason: people.enable(by=by, user_id=id_, reason=reason),
+    ),
+)
+PARTY = (
+    Change(
+        "disable",
+        "Disable",
+        "disabled",
+        (
+            "From the next request on it can neither pay nor be paid, nor approve a settlement.",
+            "Its people may still sign in and act for their other parties.",
+            "Its money and its history stay as they are.",
+        ),
+        leaves_active=False,
+        act=lambda by, id_, reason: parties.disable(by=by, party_id=id_, reason=reason),
+    ),
+    Change(
+        "enable",
+        "Enable",
+        "enabled",
+        ("It can pay and be paid again.",),
+        leaves_active=True,
+        act=lambda by, id_, reason: parties.enable(by=by, party_id=id_, reason=reason),
+    ),
+)
+
+
+class StandingAdmin(ReadOnlyAdmin):
+    """A page of records that can be disabled and enabled, on pages of their own beside it."""
+
+    changes: tuple[Change, ...] = ()
+
+    def is_active(self, record: Any) -> bool:
+        """Tell whether a record is enabled now."""
+        raise NotImplementedError
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path(
+                f"<path:object_id>/{change.verb}/",
+                self.admin_site.admin_view(require_http_methods(["GET", "HEAD", "POST"])(partial(self._page, change))),
+                name=self._page_name(change),
+            )
+            for change in self.changes
+        ]
+        return [*own, *super().get_urls()]
+
+    def commands(self, record: Any) -> list[dict[str, str]]:
+        """Return the one change that is possible now."""
+        return [
+            {"title": change.title, "href": reverse(f"admin:{self._page_name(change)}", args=[record.pk])}
+            for change in self.changes
+            if change.leaves_active != self.is_active(record)
+        ]
+
+    def _page(self, change: Change, request: HttpRequest, object_id: str) -> HttpResponse:
+        record = self.get_object(request, unquote(object_id))
+        if record is None:
+            raise Http404
+        record_url, name = self.record_url(record), self.label(record)
+        refusal = None
+        if request.method == "POST":
+            try:
+                change.act(session_caller(request), record.pk, request.POST.get("reason", ""))
+            except DomainError as error:
+                refusal = error
+            else:
+                messages.success(request, f"{name} is {change.done}.")
+                return redirect(record_url)
+        set_trail(request, self.list_step(), Step(name, record_url), Step(change.title))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{change.title} {name}",
+            "change": change,
+            "already": self.is_active(record) == change.leaves_active,
+            "name": name,
+            "record_url": record_url,
+            "reason": request.POST.get("reason", ""),
+            "reason_length_max": REASON_LENGTH_MAX,
+            "refusal": refusal,
+        }
+        status = refusal.status if refusal else 200
+        return TemplateResponse(request, "dashboard/standing.html", context, status=status)
+
+    def _page_name(self, change: Change) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{change.verb}"

@@ -1,0 +1,101 @@
+"""Members of staff, their browsers, and a little of everything to look at."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from paysettle.dashboard import operations
+from paysettle.dashboard.models import VerifierRun
+from paysettle.identity.models import Party, User
+from paysettle.kernel import identifiers
+from paysettle.kernel.idempotency import fingerprint
+from paysettle.kernel.lane import lane
+from paysettle.kernel.money import Money
+from paysettle.ledger.models import Transfer
+from paysettle.payments.models import Payment, TreasuryMove
+from paysettle.settlements.models import Settlement
+from paysettle.settlements.operations.moves import SettlementRequest, move_settlement
+from tests.people import PASSWORD, Person, deposit, pay, person
+
+
+def member(name: str) -> Person:
+    """Make a member of staff."""
+    made = person(name)
+    User.objects.filter(id=made.user.id).update(is_staff=True)
+    made.user.refresh_from_db()
+    return made
+
+
+def browser_of(somebody: Person) -> Client:
+    """Sign in by the sign-in page and return the browser."""
+    client = Client()
+    answer = client.post(reverse("admin:login"), {"username": somebody.handle, "password": PASSWORD})
+    assert answer.status_code == 302
+    return client
+
+
+@dataclass(frozen=True, slots=True)
+class Sights:
+    """Two people between whom everything has happened once."""
+
+    ana: Person
+    ben: Person
+
+    @property
+    def records(self) -> list[Model]:
+        """One record of every kind that staff may look at."""
+        payment = Payment.objects.get(payer_id=self.ana.party_id)
+        return [
+            self.ana.user,
+            Party.objects.get(id=self.ana.party_id),
+            payment,
+            Transfer.objects.get(subject_id=payment.id),
+            TreasuryMove.objects.get(party_id=self.ana.party_id),
+            Settlement.objects.get(asker_id=self.ben.party_id),
+            VerifierRun.objects.order_by("-id")[0],
+        ]
+
+
+def sights() -> Sights:
+    """Let everything happen once."""
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 10_000)
+    pay(ana, ben, 1_250)
+    order = SettlementRequest(
+        party_id=ben.party_id,
+        key=secrets.token_hex(8),
+        fingerprint=fingerprint("a request"),
+        request_id=identifiers.show("req", identifiers.new()),
+        by=ben.caller,
+        debtor=ana.handle,
+        money=Money(777, "EUR"),
+        reason="the <b>taxi</b>",
+    )
+    assert lane.call(move_settlement, order).status == 201
+    operations.verify_now(by=ana.caller)
+    return Sights(ana, ben)
+
+
+def registered() -> list[type[Model]]:
+    """Return the models that staff may look at."""
+    return sorted(admin.site._registry, key=lambda model: model._meta.label)
+
+
+def list_url(model: type[Model]) -> str:
+    """Return the address of a list."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def record_url(record: Model) -> str:
+    """Return the address of a record."""
+    return reverse(f"admin:{record._meta.app_label}_{record._meta.model_name}_change", args=[record.pk])
+
+
+def text(response: Any) -> str:
+    """Return the body of a response."""
+    return str(response.content.decode())

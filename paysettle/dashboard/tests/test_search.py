@@ -1,0 +1,91 @@
+"""Staff find things by id, handle, address and amount, and narrow lists by state, currency and time."""
+
+import pytest
+from django.db.models import Model
+from django.test import Client
+
+from paysettle.dashboard.tests.staff import Sights, browser_of, list_url, member, record_url, sights, text
+from paysettle.identity.models import Party, User
+from paysettle.kernel import identifiers
+from paysettle.ledger.models import Transfer
+from paysettle.payments.models import Payment, TreasuryMove
+from paysettle.settlements.models import Settlement
+
+
+@pytest.fixture(scope="module")
+def seen() -> Sights:
+    return sights()
+
+
+@pytest.fixture(scope="module")
+def staff() -> Client:
+    return browser_of(member("staff"))
+
+
+def finds(staff: Client, record: Model, **query: str) -> bool:
+    answer = staff.get(list_url(type(record)), query)
+    assert answer.status_code == 200
+    return record_url(record) in text(answer)
+
+
+def test_people_and_parties(staff: Client, seen: Sights) -> None:
+    user, party = seen.ana.user, Party.objects.get(id=seen.ana.party_id)
+    for term in (seen.ana.handle, seen.ana.email.upper(), identifiers.show("usr", user.id)):
+        assert finds(staff, user, q=term)
+    assert finds(staff, party, q=seen.ana.party)
+    assert finds(staff, party, q=seen.ana.handle.upper())
+    for term in (seen.ben.handle, seen.ben.email, identifiers.show("usr", identifiers.new()), "%", "'"):
+        assert not finds(staff, user, q=term)
+    assert isinstance(user, User)
+    assert staff.get(list_url(User), {"q": "\x00"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("model", "prefix", "amount"),
+    [
+        (Payment, "pay", "12.5 eur"),
+        (Transfer, "tra", "12.50"),
+        (TreasuryMove, "trs", "100"),
+        (Settlement, "set", "7.77"),
+    ],
+)
+def test_money(staff: Client, seen: Sights, model: type[Model], prefix: str, amount: str) -> None:
+    record = next(record for record in seen.records if type(record) is model)
+    for term in (identifiers.show(prefix, record.pk), seen.ana.handle, seen.ana.party):
+        assert finds(staff, record, q=term)
+    assert finds(staff, record, q=amount)
+    for term in (
+        "12.51 EUR",
+        "1250 JPY",
+        "0.0000001",
+        "9" * 30,
+        "no-such-party",
+        identifiers.show(prefix, record.pk) + "0",
+    ):
+        assert not finds(staff, record, q=term)
+
+
+def test_a_transfer_is_found_by_what_it_was_for(staff: Client, seen: Sights) -> None:
+    payment = next(record for record in seen.records if isinstance(record, Payment))
+    transfer = Transfer.objects.get(subject_id=payment.id)
+    assert finds(staff, transfer, q=identifiers.show("pay", payment.id))
+    assert finds(staff, transfer, q=identifiers.show("acc", transfer.debit_account_id))
+
+
+def test_filters(staff: Client, seen: Sights) -> None:
+    user, party, payment, transfer, move, settlement, run = seen.records
+    for record, query, other in (
+        (user, {"is_active": "1"}, {"is_active": "0"}),
+        (user, {"is_staff": "0"}, {"is_staff": "1"}),
+        (party, {"state": "active"}, {"state": "disabled"}),
+        (party, {"kind": "person"}, {"kind": "organisation"}),
+        (payment, {"currency": "EUR"}, {"currency": "XXX"}),
+        (transfer, {"currency": "EUR"}, {"currency": "XXX"}),
+        (move, {"direction": "deposit"}, {"direction": "withdrawal"}),
+        (settlement, {"state": "requested", "currency": "EUR"}, {"state": "settled"}),
+    ):
+        assert finds(staff, record, **query)
+        assert not finds(staff, record, **other)
+    for record in (user, party, payment, transfer, move, settlement, run):
+        for days in ("1", "7", "90", "junk", "-1"):
+            assert finds(staff, record, days=days)

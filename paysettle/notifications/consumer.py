@@ -1,0 +1,37 @@
+"""The consumer of the log: writes each party's inbox entries and queues their mail, in one transaction."""
+
+import json
+from collections.abc import Sequence
+
+from paysettle.events.consumers import Consumer
+from paysettle.events.envelope import RecordedEvent
+from paysettle.kernel import identifiers
+from paysettle.kernel.transactions import Transaction
+from paysettle.notifications import queries
+from paysettle.notifications.models import MailState
+from paysettle.notifications.notices import HANDLERS
+
+
+def deliver(tx: Transaction, events: Sequence[RecordedEvent]) -> None:
+    """Write what these events tell to whom."""
+    told = [(event, notice) for event in events for notice in HANDLERS[event.type](event)]
+    users = queries.users_of({notice.recipient_id for _, notice in told})
+    now = tx.time(tx.read_clock())
+    entries, mails = [], []
+    for event, notice in told:
+        entry_id = identifiers.new().bytes
+        data = json.dumps(notice.data(), separators=(",", ":"))
+        entries.append((entry_id, notice.recipient_id.bytes, notice.kind.value, data, event.event_id.bytes, now))
+        mails += [
+            (identifiers.new().bytes, entry_id, user.bytes, MailState.WAITING.value, 0, now, "")
+            for user in users.get(notice.recipient_id, [])
+        ]
+    tx.insert("notifications_inbox_entry", ("id", "recipient_id", "kind", "data", "event_id", "created_at"), entries)
+    tx.insert(
+        "notifications_outgoing_mail",
+        ("id", "entry_id", "user_id", "state", "attempts", "next_attempt_at", "last_error"),
+        mails,
+    )
+
+
+INBOX = Consumer(name="inbox", types=frozenset(HANDLERS), handle=deliver)

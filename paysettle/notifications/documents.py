@@ -1,0 +1,46 @@
+"""An inbox entry as people see it: a sentence with the names of today, and the data behind it."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from paysettle.identity import queries as people
+from paysettle.kernel import identifiers, times
+from paysettle.kernel.money import Money
+from paysettle.notifications.models import InboxEntry, Kind
+
+SENTENCES = {
+    Kind.PAYMENT_RECEIVED: "{who} paid you {amount}",
+    Kind.SETTLEMENT_REQUESTED: "{who} asks you to settle {amount}",
+    Kind.SETTLEMENT_APPROVED: "{who} approved your request: {amount} is settled",
+    Kind.SETTLEMENT_REJECTED: "{who} rejected your request to settle {amount}",
+    Kind.SETTLEMENT_WITHDRAWN: "{who} withdrew the request to settle {amount}",
+}
+
+
+def entries(rows: Sequence[InboxEntry]) -> list[dict[str, Any]]:
+    """Return the documents of entries."""
+    told = [(row, json.loads(row.data)) for row in rows]
+    parties = {data["party"]: identifiers.parse("par", data["party"]) for _, data in told}
+    handles = people.handles(parties.values())
+    return [_entry(row, data, handles[parties[data["party"]]]) for row, data in told]
+
+
+def _entry(row: InboxEntry, data: dict[str, Any], handle: str) -> dict[str, Any]:
+    return {
+        "id": identifiers.show("ntf", row.id),
+        "kind": row.kind,
+        "sentence": _sentence(Kind(row.kind), handle, data["amounts"]),
+        "data": {
+            "subject": data["subject"],
+            "party": {"id": data["party"], "handle": handle},
+            "amounts": data["amounts"],
+        },
+        "created_at": times.show(row.created_at),
+        "read_at": times.show(row.read_at) if row.read_at else None,
+    }
+
+
+def _sentence(kind: Kind, handle: str, amounts: list[dict[str, Any]]) -> str:
+    listed = " and ".join(str(Money(money["amount"], money["currency"])) for money in amounts)
+    return SENTENCES[kind].format(who=handle, amount=listed)

@@ -1,0 +1,1 @@
+"""Messages that leave by e-mail: the sender, and files in place of a mail server."""

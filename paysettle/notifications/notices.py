@@ -1,0 +1,93 @@
+"""Who is told what about which event: one table, in plain Python."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from paysettle.events.envelope import RecordedEvent
+from paysettle.kernel import identifiers
+from paysettle.kernel.money import Money
+from paysettle.notifications.models import Kind
+
+PAYMENT_COMPLETED = "paysettle.payment.completed.v1"
+SETTLEMENT_REQUESTED = "paysettle.settlement.requested.v1"
+SETTLEMENT_SETTLED = "paysettle.settlement.settled.v1"
+SETTLEMENT_REJECTED = "paysettle.settlement.rejected.v1"
+SETTLEMENT_WITHDRAWN = "paysettle.settlement.withdrawn.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One party is told one thing: by whom it was done, about which object, and how much."""
+
+    recipient_id: UUID
+    kind: Kind
+    party_id: UUID
+    subject: str
+    amounts: tuple[Money, ...]
+
+    def data(self) -> dict[str, Any]:
+        """Return what the inbox keeps: ids and amounts."""
+        return {
+            "subject": self.subject,
+            "party": identifiers.show("par", self.party_id),
+            "amounts": [money.document() for money in self.amounts],
+        }
+
+
+def _payment_received(event: RecordedEvent) -> list[Notice]:
+    payer, payee = (identifiers.parse("par", event.data[side]) for side in ("payer", "payee"))
+    return [Notice(payee, Kind.PAYMENT_RECEIVED, payer, event.data["payment"], (_money(event.data["amount"]),))]
+
+
+def _others_are_told(kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
+    """Tell everybody else in the settlement what the asker did, each with the amounts of their own legs."""
+
+    def notices(event: RecordedEvent) -> list[Notice]:
+        asker = identifiers.parse("par", event.data["asker"])
+        return [
+            Notice(party, kind, asker, event.data["settlement"], amounts)
+            for party, amounts in _amounts_by_party(event).items()
+            if party != asker
+        ]
+
+    return notices
+
+
+def _asker_is_told(kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
+    """Tell the asker what another party of the settlement did."""
+
+    def notices(event: RecordedEvent) -> list[Notice]:
+        asker = identifiers.parse("par", event.data["asker"])
+        doer = identifiers.parse("par", event.party)
+        return [Notice(asker, kind, doer, event.data["settlement"], _amounts_by_party(event)[asker])]
+
+    return notices
+
+
+HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
+    PAYMENT_COMPLETED: _payment_received,
+    SETTLEMENT_REQUESTED: _others_are_told(Kind.SETTLEMENT_REQUESTED),
+    SETTLEMENT_SETTLED: _asker_is_told(Kind.SETTLEMENT_APPROVED),
+    SETTLEMENT_REJECTED: _asker_is_told(Kind.SETTLEMENT_REJECTED),
+    SETTLEMENT_WITHDRAWN: _others_are_told(Kind.SETTLEMENT_WITHDRAWN),
+}
+
+
+def _amounts_by_party(event: RecordedEvent) -> dict[UUID, tuple[Money, ...]]:
+    """Return what each party's legs come to, one amount for each currency."""
+    sums: dict[UUID, dict[str, int]] = {}
+    for leg in event.data["legs"]:
+        money = _money(leg["amount"])
+        for side in ("debtor", "creditor"):
+            of_party = sums.setdefault(identifiers.parse("par", leg[side]), {})
+            of_party[money.currency] = of_party.get(money.currency, 0) + money.amount_minor
+    return {
+        party: tuple(Money(amount_minor, currency) for currency, amount_minor in sorted(of_party.items()))
+        for party, of_party in sums.items()
+    }
+
+
+def _money(document: dict[str, Any]) -> Money:
+    return Money(int(document["amount"]), str(document["currency"]))

@@ -1,0 +1,133 @@
+"""Who is told what: each exactly once, with the mail queued in the same transaction."""
+
+import pytest
+
+from paysettle.commands import worker
+from paysettle.events import consume, log, queries
+from paysettle.events.dispatch import Dispatcher
+from paysettle.events.envelope import RecordedEvent
+from paysettle.events.log import NewEvent
+from paysettle.kernel import identifiers, transactions
+from paysettle.kernel.money import Money
+from paysettle.kernel.transactions import Transaction
+from paysettle.notifications.consumer import INBOX
+from paysettle.notifications.models import InboxEntry, OutgoingMail
+from paysettle.notifications.queries import entry_documents, inbox_of
+from tests.people import Person, deposit, pay, person
+
+pytestmark = pytest.mark.money
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def sentences(who: Person) -> list[str]:
+    """Return what somebody has been told, the oldest first."""
+    return [document["sentence"] for document in entry_documents(inbox_of(who.party_id).order_by("created_at", "id"))]
+
+
+def happen(type_: str, by: Person, stream: str, version: int, **data: object) -> None:
+    """Write one event, as the slice does that it belongs to."""
+    event = NewEvent(
+        event_id=identifiers.new(),
+        stream=stream,
+        version=version,
+        type=type_,
+        actor="system",
+        party=by.party,
+        data=data,
+        request_id="test",
+        at=transactions.run(lambda tx: tx.read_clock()),
+    )
+    transactions.run(lambda _tx: log.record(event))
+
+
+def test_a_payee_is_told_once_and_mailed_once() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 5000)
+    pay(ana, ben, 1250)
+    worker.run_until_idle(30, ["dispatch"])
+    assert sentences(ben) == [f"{ana.handle} paid you 12.50 EUR"]
+    assert sentences(ana) == []
+    assert OutgoingMail.objects.filter(user=ben.user).count() == 1
+
+
+def test_the_stored_entry_holds_no_name() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 5000)
+    pay(ana, ben, 1250)
+    worker.run_until_idle(30, ["dispatch"])
+    data = InboxEntry.objects.get(recipient_id=ben.party_id).data
+    assert ana.handle not in data
+    assert ana.party in data
+
+
+def test_every_step_of_a_settlement_is_told_to_the_other_side() -> None:
+    ana, ben = person("ana"), person("ben")
+    legs = [{"debtor": ben.party, "creditor": ana.party, "amount": Money(3000, "EUR").document()}]
+    for last in ("settled", "rejected", "withdrawn"):
+        stream = identifiers.show("set", identifiers.new())
+        terms = {"settlement": stream, "asker": ana.party, "legs": legs}
+        happen("paysettle.settlement.requested.v1", ana, stream, 1, **terms)
+        doer = ana if last == "withdrawn" else ben
+        happen(f"paysettle.settlement.{last}.v1", doer, stream, 2, **terms)
+    worker.run_until_idle(30, ["dispatch"])
+    asked = f"{ana.handle} asks you to settle 30.00 EUR"
+    assert sentences(ben) == [asked, asked, asked, f"{ana.handle} withdrew the request to settle 30.00 EUR"]
+    assert sentences(ana) == [
+        f"{ben.handle} approved your request: 30.00 EUR is settled",
+        f"{ben.handle} rejected your request to settle 30.00 EUR",
+    ]
+
+
+def test_killed_between_effect_and_commit_each_is_still_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 5000)
+    worker.run_until_idle(30, ["dispatch"])
+    for amount_minor in (1, 2, 3):
+        pay(ana, ben, amount_minor)
+
+    def die(_tx: Transaction, _consumer: object, _events: object) -> None:
+        raise Killed
+
+    dispatcher = Dispatcher(INBOX)
+    with monkeypatch.context() as patch:
+        patch.setattr(consume, "remember", die)
+        with pytest.raises(Killed):
+            dispatcher.step()
+    assert sentences(ben) == []
+    dispatcher.close()
+    worker.run_until_idle(30, ["dispatch"])
+    assert sentences(ben) == [f"{ana.handle} paid you 0.0{n} EUR" for n in (1, 2, 3)]
+
+
+def test_an_event_that_nobody_understands_parks_its_stream_and_others_are_told() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 5000)
+    bad = identifiers.show("pay", identifiers.new())
+    happen("paysettle.payment.completed.v1", ana, bad, 1, payment=bad)
+    pay(ana, ben, 700)
+    worker.run_until_idle(30, ["dispatch"])
+    assert sentences(ben) == [f"{ana.handle} paid you 7.00 EUR"]
+    assert [row.reason for row in queries.parked(INBOX.name) if row.stream == bad] == ["KeyError"]
+
+
+def test_the_database_itself_refuses_to_tell_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its dedupe rows the consumer is stopped by the unique key: the event is parked, nobody is told twice."""
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 5000)
+    before = queries.head()
+    pay(ana, ben, 900)
+    events = [event for event in queries.after(before, limit=10) if event.type == "paysettle.payment.completed.v1"]
+    monkeypatch.setattr(consume, "remember", lambda *_: None)
+    _consume_twice(events)
+    assert sentences(ben) == [f"{ana.handle} paid you 9.00 EUR"]
+    monkeypatch.undo()
+    transactions.run(lambda tx: tx.execute("DELETE FROM event_parked WHERE stream = %s", [events[0].stream]))
+    transactions.run(lambda tx: consume.remember(tx, INBOX, events))
+
+
+def _consume_twice(events: list[RecordedEvent]) -> None:
+    for _ in range(2):
+        consume.consume(INBOX, events)

@@ -1,0 +1,32 @@
+"""The start page and the catalogue of errors."""
+
+import json
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from paysettle.kernel.errors import catalogue
+
+DEMO_SIGN_INS = "demo-sign-ins.json"
+"""What the demo leaves in its folder so that the start page can show it."""
+
+
+def start(request: HttpRequest) -> HttpResponse:
+    """Say what runs here and where to go."""
+    return render(request, "web/start.html", {"sign_ins": _demo_sign_ins()})
+
+
+def errors(request: HttpRequest) -> HttpResponse:
+    """Show every error code: the address that problem documents name as their type."""
+    return render(request, "web/errors.html", {"errors": catalogue()})
+
+
+def _demo_sign_ins() -> list[dict[str, str]]:
+    if not settings.DEMO:
+        return []
+    try:
+        found: list[dict[str, str]] = json.loads((settings.VAR_DIR / DEMO_SIGN_INS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    return found

@@ -1,0 +1,120 @@
+"""The demo tells its story, and the README's quick start works as it stands, against a started demo."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server import free_port
+
+pytestmark = pytest.mark.once
+
+ROOT = Path(__file__).resolve().parents[2]
+STORY_S = 60
+
+
+class Demo:
+    """`manage.py demo` as `make demo` runs it, with its own folder and port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.output = folder / "output.txt"
+        self.environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in {"DATABASE_URL", "SECRET_KEY", "JWT_KEYS_FILE", "KAFKA_BOOTSTRAP_SERVERS", "EMAIL_URL"}
+        }
+        self.environment |= {
+            "PAYSETTLE_DEMO": "1",
+            "PAYSETTLE_VAR": str(folder),
+            "PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+        }
+
+    def start(self) -> float:
+        """Start it and wait until it stays; return how long that took, in seconds."""
+        started = time.monotonic()
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "demo", "--port", str(self.port)],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        while "Ctrl-C ends the demo" not in self.output.read_text():
+            assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() < started + STORY_S, self.output.read_text()
+            time.sleep(0.1)
+        return time.monotonic() - started
+
+    def stop(self) -> None:
+        """Press Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(timeout=30) == 0, self.output.read_text()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    running = Demo(tmp_path_factory.mktemp("demo"))
+    running.start()
+    yield running
+    running.stop()
+
+
+def test_the_story_is_told(demo: Demo) -> None:
+    told = demo.output.read_text()
+    for line in (
+        "Ana pays Ben 12.50 EUR for “Lunch”: 201",
+        "422 insufficient_funds",
+        "Ben approves, and the money moves: 200 settled",
+        "Dov rejects it, “That was the cat”: 200 rejected",
+        "mail to ben@demo.example: ana paid you 12.50 EUR",
+        "ok        2  The moves of each settlement",
+    ):
+        assert line in told
+
+
+def test_the_quick_start_works_as_it_stands(demo: Demo) -> None:
+    readme = (ROOT / "README.md").read_text()
+    section = readme[readme.index("## Quick start") : readme.index("## The API")]
+    script = "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
+    script = script.replace("http://127.0.0.1:8000", f"http://127.0.0.1:{demo.port}")
+    script = script.replace("var/demo", str(demo.folder)).replace(".venv/bin/python", sys.executable)
+    result = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=ROOT,
+        env=demo.environment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    for line in ('"decimal":"12.50"', "idempotent-replayed: true", "settled", "67.50", "The books are right."):
+        assert line in result.stdout, result.stdout + result.stderr
+
+
+def test_started_again_it_is_ready_soon_and_keeps_its_data(demo: Demo) -> None:
+    demo.stop()
+    assert demo.start() < 10
+    assert "The story was told already" in demo.output.read_text()
+
+
+def test_a_port_that_is_taken_is_one_sentence(demo: Demo) -> None:
+    result = subprocess.run(
+        [sys.executable, "manage.py", "demo", "--port", str(demo.port)],
+        cwd=ROOT,
+        env=demo.environment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "cannot be used: Address already in use. Choose another port." in result.stderr
+    assert "Traceback" not in result.stderr

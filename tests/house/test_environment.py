@@ -1,0 +1,84 @@
+"""A machine that lacks something gets one sentence that names the cure, never a traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.once
+
+ROOT = Path(__file__).resolve().parents[2]
+
+OLD_PYTHON = "sys.version_info = (3, 9, 2)"
+NO_VENV = "sys.modules['ensurepip'] = None"
+
+
+@pytest.mark.parametrize(
+    ("planted", "cure"),
+    [(OLD_PYTHON, "Python 3.11 or newer is needed, this is 3.9.2"), (NO_VENV, "apt install python3-venv")],
+)
+def test_it_is_one_sentence(planted: str, cure: str) -> None:
+    program = (
+        f"import runpy, sys; {planted}; sys.argv = ['environment.py', 'requirements.lock'];"
+        " runpy.run_path('scripts/environment.py', run_name='__main__')"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, text=True, capture_output=True, check=False)
+    assert result.returncode == 1
+    assert cure in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_make_without_python_is_one_sentence() -> None:
+    result = subprocess.run(
+        ["make", "demo", "PYTHON=no-such-python"], cwd=ROOT, text=True, capture_output=True, check=False
+    )
+    assert result.returncode != 0
+    assert "install Python 3.11 or newer" in result.stdout
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "sentence"),
+    [
+        ("DATABASE_URL", "postgres://x", "DATABASE_URL must look like"),
+        ("DATABASE_URL", "mysql://u@h:port/x", "DATABASE_URL is not a database address"),
+        ("DEBUG", "perhaps", "DEBUG must be true or false"),
+        ("LANE_QUEUE_MAX", "-1", "LANE_QUEUE_MAX must be a whole number"),
+        ("SECRET_KEY", "", "SECRET_KEY is not set"),
+        ("SECRET_KEY_FILE", "/no/such/file", "cannot be read"),
+        ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_one_sentence(setting: str, value: str, sentence: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={"SECRET_KEY": "x" * 50, "PATH": "/usr/bin", setting: value},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_database_that_is_not_there_is_one_sentence() -> None:
+    result = subprocess.run(
+        [sys.executable, "manage.py", "serve"],
+        cwd=ROOT,
+        env={"SECRET_KEY": "x" * 50, "PATH": "/usr/bin", "DEBUG": "1", "DATABASE_URL": "mysql://nobody@127.0.0.1:9/x"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "cannot be used" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_make_alone_explains_the_verbs() -> None:
+    result = subprocess.run(["make"], cwd=ROOT, text=True, capture_output=True, check=True)
+    for verb in ("demo", "test", "run", "check", "fix", "lock", "test-long"):
+        assert f"make {verb}" in result.stdout

@@ -1,0 +1,35 @@
+"""How many rows tell of somebody, table by table: a refusal must leave these numbers as they were."""
+
+from django.db import connection
+
+from tests.people import Person
+
+_QUERIES = {
+    "payments": "SELECT COUNT(*) FROM payments_payment WHERE payer_id = %s OR payee_id = %s",
+    "settlements": "SELECT COUNT(*) FROM settlements_leg WHERE debtor_id = %s OR creditor_id = %s",
+    "moves": "SELECT COUNT(*) FROM settlements_move m JOIN settlements_leg l ON l.settlement_id = m.settlement_id"
+    " WHERE l.debtor_id = %s OR l.creditor_id = %s",
+    "transfers": "SELECT COUNT(*) FROM ledger_transfer t JOIN ledger_account a"
+    " ON a.id = t.debit_account_id OR a.id = t.credit_account_id WHERE a.owner_id IN (%s, %s)",
+    "entries": "SELECT COUNT(*) FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id"
+    " WHERE a.owner_id IN (%s, %s)",
+    "keys": "SELECT COUNT(*) FROM kernel_idempotency_key WHERE party_id IN (%s, %s)",
+    "events": "SELECT COUNT(*) FROM event WHERE party IN (%s, %s)",
+}
+
+Rows = dict[str, int]
+
+
+def rows_of(who: Person) -> Rows:
+    """Return the number of rows by table."""
+    found = {}
+    with connection.cursor() as cursor:
+        for table, sql in _QUERIES.items():
+            cursor.execute(sql, [who.party if table == "events" else who.party_id.bytes] * 2)
+            found[table] = int(cursor.fetchone()[0])
+    return found
+
+
+def grown(before: Rows, after: Rows) -> Rows:
+    """Return by how much which tables have grown."""
+    return {table: after[table] - before[table] for table in before if after[table] != before[table]}

@@ -1,0 +1,61 @@
+"""What a payment reads does not grow with what was ever paid: every look-up of a batch goes by a key."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.db import connection
+
+from paysettle.kernel import batch, transactions
+from paysettle.kernel.transactions import Row, Transaction
+from paysettle.payments.operations.send import send_payment
+from paysettle.settlements.operations.moves import move_settlement
+from tests import spoilt
+from tests.orders import request_order
+from tests.people import payment_order, person
+from tests.plugin import KIND
+
+pytestmark = [
+    pytest.mark.money,
+    pytest.mark.usefixtures("spoilt_database"),
+    pytest.mark.skipif(KIND == "sqlite", reason="SQLite does not count the rows it reads; its keys are the same"),
+]
+
+BEFORE = 1000
+ROWS_MAX = 200
+"""Far more than one payment needs, far fewer than there are keys."""
+
+
+def test_a_payment_and_a_request_read_few_rows_however_many_there_are() -> None:
+    assert _rows_read() < ROWS_MAX
+
+
+def test_control_a_search_without_a_key_reads_them_all() -> None:
+    """A look-up by something that no key begins with reads every row: the bound above is passed."""
+    with patch.object(transactions, "Transaction", Searching):
+        assert _rows_read() > ROWS_MAX
+
+
+class Searching(Transaction):
+    """Looks for keys by what they do not begin with."""
+
+    def fetch_in(self, sql: str, values: Iterable[Any], parameters: Sequence[Any] = ()) -> list[Row]:
+        return super().fetch_in(sql.replace("digest IN", "fingerprint IN"), values, parameters)
+
+
+def _rows_read() -> int:
+    """Return how many rows one payment and one request read after many others."""
+    ana, ben = person("ana"), person("ben")
+    spoilt.deposit(ana, 10_000)
+    batch.run(send_payment, [payment_order(ana, ben, 1) for _ in range(BEFORE)])
+    before = _handler_reads()
+    batch.run(send_payment, [payment_order(ana, ben, 1)])
+    batch.run(move_settlement, [request_order(ana, ben, 1)])
+    return _handler_reads() - before
+
+
+def _handler_reads() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%%'", [])
+        return sum(int(count) for _, count in cursor.fetchall())
