@@ -15,6 +15,9 @@ from rest_framework.parsers import BaseParser
 from paysettle.kernel.errors import DomainError
 
 DEPTH_MAX = 8
+INTEGER_LENGTH_MAX = 20
+INTEGER_BEYOND = 10**20
+"""What stands for a whole number of more digits: too large for every field."""
 
 Body = dict[str, Any]
 
@@ -112,8 +115,10 @@ def _object(pairs: list[tuple[str, Any]]) -> Body:
 
 
 def _integer(literal: str) -> int | Number:
-    if literal == "-0" or len(literal) > 20:
+    if literal == "-0":
         return Number(literal)
+    if len(literal) > INTEGER_LENGTH_MAX:  # further digits say nothing to anybody, and cost time
+        return -INTEGER_BEYOND if literal.startswith("-") else INTEGER_BEYOND
     return int(literal)
 
 
