@@ -7,7 +7,8 @@ from typing import Any
 from paysettle.identity import queries as people
 from paysettle.kernel import identifiers, times
 from paysettle.kernel.money import Money
-from paysettle.notifications.models import InboxEntry, Kind
+from paysettle.notifications.kinds import Kind
+from paysettle.notifications.models import InboxEntry
 
 SENTENCES = {
     Kind.PAYMENT_RECEIVED: "{who} paid you {amount}",

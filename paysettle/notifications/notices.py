@@ -8,7 +8,7 @@ from uuid import UUID
 from paysettle.events.envelope import RecordedEvent
 from paysettle.kernel import identifiers
 from paysettle.kernel.money import Money
-from paysettle.notifications.models import Kind
+from paysettle.notifications.kinds import Kind
 
 PAYMENT_COMPLETED = "paysettle.payment.completed.v1"
 SETTLEMENT_REQUESTED = "paysettle.settlement.requested.v1"
