@@ -66,7 +66,7 @@ class Membership(models.Model):
 
     class Meta:
         db_table = "identity_membership"
-        constraints = [models.UniqueConstraint("user", "party", name="identity_membership_once")]
+        constraints = [models.UniqueConstraint(fields=["user", "party"], name="identity_membership_once")]
 
     def __str__(self) -> str:
         return f"{self.user_id} for {self.party_id}"

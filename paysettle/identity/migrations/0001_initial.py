@@ -123,7 +123,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'identity_membership',
-                'constraints': [models.UniqueConstraint(models.F('user'), models.F('party'), name='identity_membership_once')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'party'), name='identity_membership_once')],
             },
         ),
     ]
