@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('identity', '0002_remove_membership_identity_membership_once_and_more'),
+        ('identity', '0001_initial'),
     ]
 
     operations = [
