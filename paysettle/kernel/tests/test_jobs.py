@@ -36,7 +36,12 @@ def run(these: list[Job], monkeypatch: pytest.MonkeyPatch) -> bool:
 
 def test_a_due_job_is_done_and_then_waits_for_its_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[Fence] = []
-    one = job(lambda fence: bool(done.append(fence)))
+
+    def note(fence: Fence) -> bool:
+        done.append(fence)
+        return False
+
+    one = job(note)
     assert run([one], monkeypatch) is True
     assert run([one], monkeypatch) is False
     assert len(done) == 1

@@ -86,7 +86,7 @@ class BatchOrderItemDocument(PaymentOrderDocument):
 class BatchOrderDocument(serializers.Serializer[None]):
     """Orders to carry out, each for itself."""
 
-    items = BatchOrderItemDocument(many=True, min_length=1, max_length=10_000)
+    items = BatchOrderItemDocument(many=True, help_text="1 to 10,000 of them.")
 
 
 class BatchProblemDocument(serializers.Serializer[None]):
