@@ -4,13 +4,9 @@ import itertools
 import os
 import secrets
 from dataclasses import dataclass
-from functools import cache
-from unittest.mock import patch
 from functools import lru_cache
 from unittest.mock import patch
 from uuid import UUID
-
-from django.contrib.auth.hashers import make_password
 
 from django.contrib.auth.hashers import make_password
 
@@ -62,8 +58,6 @@ def person(name: str) -> Person:
     handle = f"{name}-{os.getpid()}-{next(_numbers)}-{secrets.token_hex(2)}"
     email = f"{handle}@example.org"
     with patch.object(registration, "make_password", _hash_once):
-        # Hashing is slow on purpose; one hash does for everybody.
-    with patch.object(registration, "make_password", return_value=_hashed()):
         user = registration.register(handle=handle, email=email, password=PASSWORD, verified=True)
     party_id = Membership.objects.get(user=user).party_id
     session = sessions.begin(user, secrets.token_hex(16))
@@ -83,11 +77,6 @@ def deposit_order(
         key=key or secrets.token_hex(8),
         request_id=identifiers.show("req", identifiers.new()),
     )
-
-
-@cache
-def _hashed() -> str:
-    return make_password(PASSWORD)
 
 
 def deposit(to: Person, amount_minor: int, currency: str = "EUR", *, key: str | None = None) -> Answer:
