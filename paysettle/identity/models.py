@@ -134,10 +134,13 @@ class VerifiedAddress(models.Model):
 
 
 class AdminVerb(models.TextChoices):
-    """What staff did to a person or a party."""
+    """What staff did to a person, a party or an account."""
 
     DISABLED = "disabled"
     ENABLED = "enabled"
+    FROZEN = "frozen"
+    REOPENED = "reopened"
+    CLOSED = "closed"
 
 
 class AdminAction(InsertOnlyModel):

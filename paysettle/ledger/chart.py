@@ -1,6 +1,15 @@
 """The chart of accounts: which kinds there are, and which may not go below zero. A table."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AccountState(StrEnum):
+    """Whether an account takes part in transfers."""
+
+    OPEN = "open"
+    FROZEN = "frozen"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
