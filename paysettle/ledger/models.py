@@ -18,7 +18,6 @@ from paysettle.kernel.insert_only import InsertOnlyModel
 from paysettle.kernel.money import AMOUNT_MINOR_MAX, BALANCE_MINOR_LIMIT
 from paysettle.ledger.chart import AccountState
 
-
 _STATES = [(state.value, state.value) for state in AccountState]
 
 
