@@ -82,6 +82,16 @@ def decode_cursor(request: HttpRequest) -> list[str] | None:
         raise bad_cursor() from None
 
 
+def number_cursor(request: HttpRequest, word: str) -> int | None:
+    """Return the number in a cursor made with `encode_cursor(word, number)`, None if there is no cursor."""
+    parts = decode_cursor(request)
+    if parts is None:
+        return None
+    if len(parts) != 2 or parts[0] != word or not (parts[1].isascii() and parts[1].isdigit() and len(parts[1]) < 19):
+        raise bad_cursor()
+    return int(parts[1])
+
+
 def bad_cursor() -> InvalidRequest:
     """Return the refusal of a cursor that is not ours."""
     return InvalidRequest([FieldError("?cursor", "bad_cursor", "This cursor was not given out here.")])

@@ -87,9 +87,14 @@ def answer_response(answer: Answer) -> HttpResponse:
     content_type = CONTENT_TYPE if answer.status >= HTTPStatus.BAD_REQUEST else "application/json"
     found = HttpResponse(answer.text, status=answer.status, content_type=content_type)
     if answer.replayed:
-        found.headers["Idempotent-Replayed"] = "true"
-        found.headers["Original-Request-Id"] = answer.request_id
+        mark_replayed(found, answer)
     return found
+
+
+def mark_replayed(found: HttpResponse, answer: Answer) -> None:
+    """Say that an answer is that of an earlier request, and which."""
+    found.headers["Idempotent-Replayed"] = "true"
+    found.headers["Original-Request-Id"] = answer.request_id
 
 
 def exception_handler(error: Exception, _context: dict[str, Any]) -> Response | None:

@@ -7,6 +7,7 @@ fields.check()          # raises InvalidRequest if anything was noted, unknown f
 """
 
 import unicodedata
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -92,6 +93,64 @@ class Fields:
         inner._note_unknown()
         self.errors += inner.errors
         return Money(amount_minor, currency)
+
+    def money_or_none(self, name: str) -> Money | None:
+        """Return a money object, or None when the field is left out."""
+        return self.money(name) if name in self._body else None
+
+    def whole(self, name: str, *, least: int, most: int, default: int | None) -> int | None:
+        """Return a whole number between two bounds, both included; the default when the field is left out."""
+        value = self._take(name, required=False)
+        if value is None:
+            return default
+        if type(value) is not int or not least <= value <= most:
+            return self._note(name, "not_in_range", f"A whole number from {least} to {most} is expected.", default)
+        return value
+
+    def choice(self, name: str, choices: Sequence[str], *, default: str) -> str:
+        """Return one of some words; the default when the field is left out."""
+        value = self._take(name, required=False)
+        if value is None:
+            return default
+        if value not in choices:
+            return self._note(name, "not_a_choice", f"One of {', '.join(choices)} is expected.", default)
+        return str(value)
+
+    def flag(self, name: str) -> bool:
+        """Return true or false; false when the field is left out."""
+        value = self._take(name, required=False)
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        return self._note(name, "not_a_flag", "true or false is expected.", False)  # noqa: FBT003
+
+    def labels(self, name: str, *, most: int, bytes_most: int) -> dict[str, str]:
+        """Return an object of short texts, `most` of them, `bytes_most` bytes in all; {} when it is left out."""
+        value = self._take(name, required=False)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            return self._note(name, "not_an_object", "An object of texts is expected.", {})
+        if len(value) > most:
+            return self._note(name, "too_many", f"At most {most} entries are allowed.", {})
+        if sum(len(part.encode()) for item in value.items() for part in item if isinstance(part, str)) > bytes_most:
+            return self._note(name, "too_long", f"At most {bytes_most} bytes are allowed.", {})
+        inner = Fields(value, at=f"{self._at}/{_escape(name)}")
+        found = {key: inner.text(key, longest=bytes_most) for key in sorted(value)}
+        if not all(key and key.isprintable() for key in value):
+            self.refuse(name, "not_printable", "Names are printable and not empty.")
+        self.errors += inner.errors
+        return found
+
+    def entries(self, name: str, *, most: int) -> list[Any]:
+        """Return a list of 1 to `most` entries, whatever they are."""
+        value = self._take(name, required=True)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            return self._note(name, "not_a_list", "A list is expected.", [])
+        if not 1 <= len(value) <= most:
+            return self._note(name, "not_in_range", f"1 to {most} entries are expected.", [])
+        return value
 
     def check(self) -> None:
         """Raise InvalidRequest if anything is wrong, fields that nobody read included."""

@@ -9,7 +9,10 @@ from paysettle.kernel.identifiers import SYSTEM
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A person in a session, acting for a party; or an operator at the command line (`operator`, no session)."""
+    """A person in a session, acting for a party; or an operator at the command line (`operator`, no person).
+
+    A person without a session is one whose work was accepted in a session and goes on after it.
+    """
 
     party_id: UUID
     user_id: UUID | None = None

@@ -86,6 +86,7 @@ class Standing:
         callers = list(callers)
         sessions = {c.session_id.bytes for c in callers if c.session_id is not None}
         users = {c.user_id.bytes for c in callers if c.user_id is not None}
+        deferred = {c.user_id.bytes for c in callers if c.user_id is not None and c.session_id is None}
         parties = {c.party_id.bytes for c in callers} | {party_id.bytes for party_id in party_ids}
         self._live_sessions = {
             (bytes(session), bytes(user))
@@ -94,6 +95,10 @@ class Standing:
                 " WHERE s.ended_at IS NULL AND u.is_active AND s.id IN ({values})",
                 sessions,
             )
+        }
+        self._active_users = {
+            bytes(user)
+            for (user,) in tx.fetch_in("SELECT id FROM identity_user WHERE is_active AND id IN ({values})", deferred)
         }
         self._memberships = {
             (bytes(user), bytes(party))
@@ -110,12 +115,16 @@ class Standing:
 
     def admit(self, caller: Caller) -> None:
         """Raise SessionEnded, NotYourParty or PartyDisabled if this caller may not act now."""
-        if caller.user_id is None or caller.session_id is None:
+        if caller.user_id is None:
             return  # an operator at the command line
         user = caller.user_id.bytes
         party = self._parties.get(caller.party_id.bytes)
+        if caller.session_id is None:  # work that was accepted in a session and outlives it
+            may_act = user in self._active_users
+        else:
+            may_act = (caller.session_id.bytes, user) in self._live_sessions
         _judge(
-            session_is_live=(caller.session_id.bytes, user) in self._live_sessions,
+            session_is_live=may_act,
             is_member=(user, caller.party_id.bytes) in self._memberships,
             party_is_active=party is not None and party.active,
         )

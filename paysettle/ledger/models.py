@@ -2,7 +2,8 @@
 
 An **Account** has one owner (an opaque reference, a constant for the system's own), one kind of the chart and one
 currency. A **Transfer** is one immutable movement: it names one account to debit, another to credit and one positive
-amount, so that unbalanced books cannot be written down. An **Entry** is an account's own line of it: a sequence
+amount, so that unbalanced books cannot be written down. A **Hold** reserves money on an account until it is captured,
+released or expired. An **Entry** is an account's own line of a transfer: a sequence
 without gaps, a signed amount and the balance after. For every account: balance = credits - debits.
 
 Foreign keys between these tables exist only in the models (`db_constraint=False`): InnoDB would lock the parent rows
@@ -15,18 +16,16 @@ from django.db.models import F, Q
 from paysettle.kernel.fields import IdField, PrimaryIdField
 from paysettle.kernel.insert_only import InsertOnlyModel
 from paysettle.kernel.money import AMOUNT_MINOR_MAX, BALANCE_MINOR_LIMIT
+from paysettle.ledger.chart import AccountState
 
-
-class AccountState(models.TextChoices):
-    """Whether an account takes part in transfers."""
-
-    OPEN = "open"
-    FROZEN = "frozen"
-    CLOSED = "closed"
+_STATES = [(state.value, state.value) for state in AccountState]
 
 
 class Account(models.Model):
-    """A ledger account and its balance; changed by `ledger/posting.py` alone."""
+    """A ledger account and its balance; changed by `ledger/posting.py` alone, its state by `ledger/states.py`.
+
+    `version` counts the changes of state: balances have their own order, by `sequence`.
+    """
 
     id = PrimaryIdField()
     owner_id = IdField()
@@ -36,7 +35,8 @@ class Account(models.Model):
     held_minor = models.BigIntegerField(default=0)
     sequence = models.BigIntegerField(default=0)
     floor_minor = models.BigIntegerField(null=True)
-    state = models.CharField(max_length=10, choices=AccountState.choices, default=AccountState.OPEN)
+    state = models.CharField(max_length=10, choices=_STATES, default=AccountState.OPEN.value)
+    version = models.PositiveIntegerField(default=0)
     last_booked_at = models.DateTimeField()
 
     class Meta:
@@ -83,6 +83,59 @@ class Transfer(InsertOnlyModel):
                 condition=~Q(debit_account=F("credit_account")), name="ledger_transfer_between_two_accounts"
             ),
         ]
+
+
+class Hold(models.Model):
+    """Money reserved on an account, not yet spent: captured, released or expired, in parts. Rule MR13."""
+
+    id = PrimaryIdField()
+    account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False, related_name="+")
+    amount_minor = models.BigIntegerField()
+    captured_minor = models.BigIntegerField(default=0)
+    released_minor = models.BigIntegerField(default=0)
+    is_open = models.BooleanField(default=True)
+    moves = models.PositiveIntegerField(default=0)
+    subject_kind = models.CharField(max_length=20)
+    subject_id = IdField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "ledger_hold"
+        indexes = [models.Index(fields=["is_open", "expires_at"], name="ledger_hold_by_expiry")]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_minor__gte=1), name="ledger_hold_amount_is_positive"),
+            models.CheckConstraint(
+                condition=Q(captured_minor__gte=0, released_minor__gte=0), name="ledger_hold_parts_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_minor__gte=F("captured_minor") + F("released_minor")),
+                name="ledger_hold_parts_within_amount",
+            ),
+        ]
+
+
+class HoldMoveKind(models.TextChoices):
+    """What happened to money on hold."""
+
+    PLACED = "placed"
+    CAPTURED = "captured"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+class HoldMove(InsertOnlyModel):
+    """One step in the life of a hold; an account's `held_minor` is the sum of its holds' steps."""
+
+    pk = models.CompositePrimaryKey("hold_id", "n")
+    hold = models.ForeignKey(Hold, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    n = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, choices=HoldMoveKind.choices)
+    amount_minor = models.BigIntegerField()
+    event_id = IdField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "ledger_hold_move"
 
 
 class Entry(InsertOnlyModel):

@@ -1,10 +1,11 @@
-"""The one door to the money: every movement is a group of transfers given to a `Posting`.
+"""The one door to the money: every movement is a group of transfers given to a `Posting`, every reservation a hold.
 
 A Posting belongs to one open transaction and serves a whole batch:
 
-    posting = Posting(tx, account_ids)      # locks the accounts, in id order, with one statement
-    posting.post(group, at=now)             # for each group: refuse it, or book it in memory
-    posting.write()                         # transfers, entries, balances: one statement a table
+    posting = Posting(tx, account_ids, hold_ids)    # locks holds, then accounts, each in id order
+    posting.post(group, at=now)                     # for each group: refuse it, or book it in memory
+    posting.place(hold, at=now)                     # reserve money; `release` gives back what is left
+    posting.write()                                 # transfers, entries, holds, balances: one statement a table
 
 Groups are judged one after the other, in arrival order; each is applied whole or not at all (rule MR5). Funds are
 judged on a group's net per account. Within a group an account's credits get lower sequences than its debits, so that
@@ -12,16 +13,17 @@ no replay ever shows a limited account below its floor.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from paysettle.kernel import identifiers
 from paysettle.kernel.money import Money
-from paysettle.kernel.transactions import Transaction, parse_time
-from paysettle.ledger.rules import AccountView, Transfer
+from paysettle.kernel.transactions import RowLocked, Transaction, parse_time
+from paysettle.ledger.models import HoldMoveKind
+from paysettle.ledger.rules import AccountView, HoldView, Transfer
 
 _TRANSFER_COLUMNS = (
     "id",
@@ -37,7 +39,24 @@ _TRANSFER_COLUMNS = (
     "effective_at",
 )
 _ENTRY_COLUMNS = ("account_id", "sequence", "transfer_id", "amount_minor", "balance_after_minor", "booked_at")
+_HOLD_COLUMNS = (
+    "id",
+    "account_id",
+    "amount_minor",
+    "captured_minor",
+    "released_minor",
+    "is_open",
+    "moves",
+    "subject_kind",
+    "subject_id",
+    "expires_at",
+)
+_HOLD_MOVE_COLUMNS = ("hold_id", "n", "kind", "amount_minor", "event_id", "at")
 
+_HOLDS = (
+    "SELECT id, account_id, amount_minor, captured_minor, released_minor, moves, expires_at"
+    " FROM ledger_hold WHERE id IN ({values}) ORDER BY id"
+)
 _ACCOUNTS = (
     "SELECT id, currency, balance_minor, held_minor, sequence, floor_minor, state, last_booked_at"
     " FROM ledger_account WHERE id IN ({values}) ORDER BY id"
@@ -46,33 +65,69 @@ _ACCOUNTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Transfers that succeed or fail together, what they are for, and the event that tells of them."""
+    """Transfers that succeed or fail together, what they are for, and the event that tells of them.
+
+    `captures` names the holds that the money is taken from, with the amount of each in minor units; the rest comes
+    from what is available.
+    """
 
     transfers: Sequence[Transfer]
+    subject_kind: str
+    subject_id: UUID
+    event_id: UUID
+    captures: Mapping[UUID, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewHold:
+    """Money to reserve on an account until a deadline, what it is for, and the event that tells of it."""
+
+    id: UUID
+    account_id: UUID
+    amount_minor: int
+    expires_at: datetime
     subject_kind: str
     subject_id: UUID
     event_id: UUID
 
 
 class Posting:
-    """The locked accounts of a batch, and what the batch books on them."""
+    """The locked holds and accounts of a batch, and what the batch books on them."""
 
-    def __init__(self, tx: Transaction, account_ids: Iterable[UUID]) -> None:
-        """Lock the accounts in id order. Raises KeyError later, in `post`, for one that does not exist."""
+    def __init__(self, tx: Transaction, account_ids: Iterable[UUID], hold_ids: Iterable[UUID] = ()) -> None:
+        """Lock the holds, then the accounts. Whatever does not exist raises KeyError when it is used."""
         self._tx = tx
+        self._holds = _lock_holds(tx, hold_ids)
+        self._holds_before = {hold.id: hold.moves for hold in self._holds.values()}
         self._accounts: dict[UUID, AccountView] = {}
+        self._accounts_before: dict[UUID, tuple[int, int]] = {}
         self._last_booked_at: dict[UUID, datetime] = {}
-        self._sequence_before: dict[UUID, int] = {}
         self._transfers: list[tuple[Any, ...]] = []
         self._entries: list[tuple[Any, ...]] = []
+        self._placed: list[NewHold] = []
+        self._hold_moves: list[tuple[Any, ...]] = []
         rows = tx.fetch_in(_ACCOUNTS + tx.for_update, {account_id.bytes for account_id in account_ids})
         for id_, currency, balance_minor, held_minor, sequence, floor_minor, state, booked_at in rows:
             account_id = UUID(bytes=bytes(id_))
             self._accounts[account_id] = AccountView(
                 account_id, currency, balance_minor, held_minor, sequence, floor_minor, state
             )
-            self._sequence_before[account_id] = sequence
+            self._accounts_before[account_id] = (sequence, held_minor)
             self._last_booked_at[account_id] = parse_time(booked_at)
+
+    def require(self, account_ids: Iterable[UUID], hold_ids: Iterable[UUID] = ()) -> None:
+        """Raise RowLocked if one of them was passed over because somebody else holds it."""
+        missing = [i for i in account_ids if i not in self._accounts] + [i for i in hold_ids if i not in self._holds]
+        if missing and self._tx.skip_locked:
+            raise RowLocked
+
+    def account(self, account_id: UUID) -> AccountView:
+        """Return a locked account as the batch has made it so far; do not change it."""
+        return self._accounts[account_id]
+
+    def hold(self, hold_id: UUID) -> HoldView:
+        """Return a locked hold as the batch has made it so far; do not change it."""
+        return self._holds[hold_id]
 
     def post(self, group: Group, *, at: datetime) -> list[dict[str, Any]]:
         """Book a group in memory and return its transfers as the event tells them.
@@ -81,18 +136,75 @@ class Posting:
         then nothing of it is booked.
         """
         currency = self._currency(group.transfers)
+        self._check(group, at=at)
+        for hold_id, amount_minor in group.captures.items():
+            hold = self._holds[hold_id]
+            hold.captured_minor += amount_minor
+            self._move_hold(hold, HoldMoveKind.CAPTURED, amount_minor, group.event_id, at)
+        return self._book(group, currency, at=at)
+
+    def place(self, new: NewHold, *, at: datetime) -> None:
+        """Reserve money in memory. Raises AccountClosed, AccountFrozen or InsufficientFunds. Rule MR13."""
+        self._accounts[new.account_id].check(0, held_change_minor=new.amount_minor)
+        hold = HoldView(new.id, new.account_id, new.amount_minor, 0, 0, 0, new.expires_at)
+        self._holds[new.id] = hold
+        self._placed.append(new)
+        self._move_hold(hold, HoldMoveKind.PLACED, new.amount_minor, new.event_id, at)
+
+    def release(self, hold_id: UUID, *, event_id: UUID, at: datetime, expired: bool = False) -> int:
+        """Give back what is left of a hold and return how much, in minor units. Raises HoldClosed."""
+        hold = self._holds[hold_id]
+        hold.check_release()
+        left_minor = hold.left_minor
+        hold.released_minor += left_minor
+        kind = HoldMoveKind.EXPIRED if expired else HoldMoveKind.RELEASED
+        self._move_hold(hold, kind, left_minor, event_id, at)
+        return left_minor
+
+    def write(self) -> None:
+        """Write transfers, entries, holds and balances: one statement a table."""
+        tx = self._tx
+        tx.insert("ledger_transfer", _TRANSFER_COLUMNS, self._transfers)
+        tx.insert("ledger_entry", _ENTRY_COLUMNS, self._entries)
+        self._write_holds()
+        changed = [a for a in self._accounts.values() if (a.sequence, a.held_minor) != self._accounts_before[a.id]]
+        tx.update(
+            "ledger_account",
+            ("balance_minor", "held_minor", "sequence", "last_booked_at"),
+            [
+                (
+                    a.id.bytes,
+                    a.balance_minor,
+                    a.held_minor,
+                    a.sequence,
+                    tx.time(self._last_booked_at[a.id]),
+                    *self._accounts_before[a.id],
+                )
+                for a in changed
+            ],
+            guard=("sequence", "held_minor"),
+        )
+
+    def _check(self, group: Group, *, at: datetime) -> None:
+        """Raise the first reason to refuse a group."""
         net_minor: dict[UUID, int] = defaultdict(int)
+        held_change_minor: dict[UUID, int] = defaultdict(int)
         for transfer in group.transfers:
             net_minor[transfer.debit_id] -= transfer.amount_minor
             net_minor[transfer.credit_id] += transfer.amount_minor
+        for hold_id, amount_minor in group.captures.items():
+            hold = self._holds[hold_id]
+            hold.check_capture(amount_minor, at=at)
+            held_change_minor[hold.account_id] -= amount_minor
         for account_id in sorted(net_minor):
-            self._accounts[account_id].check(net_minor[account_id])
+            self._accounts[account_id].check(net_minor[account_id], held_change_minor=held_change_minor[account_id])
 
+    def _book(self, group: Group, currency: str, *, at: datetime) -> list[dict[str, Any]]:
+        accounts = {account_id for t in group.transfers for account_id in (t.debit_id, t.credit_id)}
         # An account's lines are in order of time too, even when the clock steps back.
-        booked_at = max(at, *(self._last_booked_at[account_id] for account_id in net_minor))
+        booked_at = max(at, *(self._last_booked_at[account_id] for account_id in accounts))
         group_id = identifiers.new()
-        ids = [identifiers.new() for _ in group.transfers]
-        named = list(zip(ids, group.transfers, strict=True))
+        named = [(identifiers.new(), transfer) for transfer in group.transfers]
         credited = [self._enter(t.credit_id, transfer_id, t.amount_minor, booked_at) for transfer_id, t in named]
         debited = [self._enter(t.debit_id, transfer_id, -t.amount_minor, booked_at) for transfer_id, t in named]
         told = []
@@ -124,27 +236,6 @@ class Posting:
             )
         return told
 
-    def write(self) -> None:
-        """Write transfers, entries and balances of all booked groups."""
-        self._tx.insert("ledger_transfer", _TRANSFER_COLUMNS, self._transfers)
-        self._tx.insert("ledger_entry", _ENTRY_COLUMNS, self._entries)
-        changed = [a for a in self._accounts.values() if a.sequence != self._sequence_before[a.id]]
-        self._tx.update(
-            "ledger_account",
-            ("balance_minor", "sequence", "last_booked_at"),
-            [
-                (
-                    a.id.bytes,
-                    a.balance_minor,
-                    a.sequence,
-                    self._tx.time(self._last_booked_at[a.id]),
-                    self._sequence_before[a.id],
-                )
-                for a in changed
-            ],
-            guard="sequence",
-        )
-
     def _currency(self, transfers: Sequence[Transfer]) -> str:
         """Return the one currency of the group; another one is a programming error."""
         currencies = {self._accounts[i].currency for t in transfers for i in (t.debit_id, t.credit_id)}
@@ -169,3 +260,69 @@ class Posting:
             )
         )
         return account.sequence
+
+    def _move_hold(self, hold: HoldView, kind: HoldMoveKind, amount_minor: int, event_id: UUID, at: datetime) -> None:
+        """Take one step in the life of a hold, and let its account's held money follow."""
+        hold.moves += 1
+        self._accounts[hold.account_id].held_minor += amount_minor if kind is HoldMoveKind.PLACED else -amount_minor
+        self._hold_moves.append(
+            (hold.id.bytes, hold.moves, kind.value, amount_minor, event_id.bytes, self._tx.time(at))
+        )
+
+    def _write_holds(self) -> None:
+        tx = self._tx
+        placed = {new.id for new in self._placed}
+        tx.insert(
+            "ledger_hold",
+            _HOLD_COLUMNS,
+            [
+                (
+                    new.id.bytes,
+                    new.account_id.bytes,
+                    new.amount_minor,
+                    self._holds[new.id].captured_minor,
+                    self._holds[new.id].released_minor,
+                    self._holds[new.id].left_minor > 0,
+                    self._holds[new.id].moves,
+                    new.subject_kind,
+                    new.subject_id.bytes,
+                    tx.time(new.expires_at),
+                )
+                for new in self._placed
+            ],
+        )
+        tx.insert("ledger_hold_move", _HOLD_MOVE_COLUMNS, self._hold_moves)
+        tx.update(
+            "ledger_hold",
+            ("captured_minor", "released_minor", "is_open", "moves"),
+            [
+                (
+                    hold.id.bytes,
+                    hold.captured_minor,
+                    hold.released_minor,
+                    hold.left_minor > 0,
+                    hold.moves,
+                    self._holds_before[hold.id],
+                )
+                for hold in self._holds.values()
+                if hold.id not in placed and hold.moves != self._holds_before[hold.id]
+            ],
+            guard=("moves",),
+        )
+
+
+def _lock_holds(tx: Transaction, hold_ids: Iterable[UUID]) -> dict[UUID, HoldView]:
+    found = {}
+    rows = tx.fetch_in(_HOLDS + tx.for_update, {hold_id.bytes for hold_id in hold_ids})
+    for id_, account, amount_minor, captured_minor, released_minor, moves, expires_at in rows:
+        hold = HoldView(
+            UUID(bytes=bytes(id_)),
+            UUID(bytes=bytes(account)),
+            amount_minor,
+            captured_minor,
+            released_minor,
+            moves,
+            parse_time(expires_at),
+        )
+        found[hold.id] = hold
+    return found

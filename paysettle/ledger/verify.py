@@ -207,6 +207,46 @@ def _balances_are_their_entries(reads: Snapshot, scope: Scope, tally: Tally) -> 
         yield f"line {line[1]} belongs to an account that is not there"
 
 
+def _holds_add_up(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:
+    """I9: an account's held money is the sum of its open holds, and a hold is the sum of its steps. Rule MR13."""
+    where, values = scope.accounts("a.id")
+    yield from rows_as_findings(
+        reads,
+        "SELECT a.id FROM ledger_account a LEFT JOIN ledger_hold h ON h.account_id = a.id AND h.is_open"  # noqa: S608
+        f" WHERE {where} GROUP BY a.id, a.held_minor"
+        " HAVING COALESCE(SUM(h.amount_minor - h.captured_minor - h.released_minor), 0) <> a.held_minor",
+        values,
+        "acc",
+        "does not hold what its open holds add up to",
+    )
+    where, values = scope.accounts("h.account_id")
+    tally.seen = count(reads, f"SELECT COUNT(*) FROM ledger_hold h WHERE {where}", values)  # noqa: S608
+    placed, captured, released = (
+        f"SUM(CASE WHEN m.kind IN ({kinds}) THEN m.amount_minor ELSE 0 END)"
+        for kinds in ("'placed'", "'captured'", "'released', 'expired'")
+    )
+    yield from rows_as_findings(
+        reads,
+        "SELECT h.id FROM ledger_hold h LEFT JOIN ledger_hold_move m ON m.hold_id = h.id"  # noqa: S608
+        f" WHERE {where} GROUP BY h.id, h.amount_minor, h.captured_minor, h.released_minor, h.moves, h.is_open"
+        f" HAVING {placed} <> h.amount_minor OR {captured} <> h.captured_minor"
+        f" OR {released} <> h.released_minor OR COUNT(m.n) <> h.moves"
+        " OR MIN(m.n) <> 1 OR MAX(m.n) <> h.moves"
+        " OR (h.captured_minor + h.released_minor = h.amount_minor) = h.is_open",
+        values,
+        "hol",
+        "is not what its steps add up to",
+    )
+    yield from rows_as_findings(
+        reads,
+        "SELECT h.id FROM ledger_hold_move m JOIN ledger_hold h ON h.id = m.hold_id"  # noqa: S608
+        f" LEFT JOIN event e ON e.event_id = m.event_id WHERE {where} AND e.position IS NULL",
+        values,
+        "hol",
+        "has a step without its event",
+    )
+
+
 def _transfers_have_one_event(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:
     where, values = scope.transfers("t")
     tally.seen = count(reads, f"SELECT COUNT(*) FROM ledger_transfer t WHERE {where}", values)  # noqa: S608
@@ -253,6 +293,7 @@ _checks: list[Check] = [
         "Each balance is the sum of its lines, numbered without gap, never below the floor (I3, I4).",
         _balances_are_their_entries,
     ),
+    Check("holds", "Held money is the sum of its holds, a hold the sum of its steps (I9).", _holds_add_up),
     Check("events", "Each transfer has exactly one event (I8).", _transfers_have_one_event),
     Check("positions", "Event positions have no gap (I8).", _positions_have_no_gap, whole=True),
     Check("streams", "The versions of each stream have no gap (I8).", _streams_have_no_gap, whole=True),

@@ -12,6 +12,11 @@ from paysettle.notifications.models import InboxEntry
 
 SENTENCES = {
     Kind.PAYMENT_RECEIVED: "{who} paid you {amount}",
+    Kind.PAYMENT_AUTHORISED: "{who} holds {amount} for you: capture it before it expires",
+    Kind.PAYMENT_CAPTURED: "{who} captured {amount} of what you hold for them",
+    Kind.PAYMENT_RELEASED: "{who} released {amount} that you held for them",
+    Kind.PAYMENT_EXPIRED: "The {amount} that {who} held for you have expired",
+    Kind.PAYMENT_REFUNDED: "{who} refunded you {amount}",
     Kind.SETTLEMENT_REQUESTED: "{who} asks you to settle {amount}",
     Kind.SETTLEMENT_APPROVED: "{who} approved your request: {amount} is settled",
     Kind.SETTLEMENT_REJECTED: "{who} rejected your request to settle {amount}",

@@ -7,6 +7,11 @@ class Kind(StrEnum):
     """What happened, from the reader's side."""
 
     PAYMENT_RECEIVED = "payment_received"
+    PAYMENT_AUTHORISED = "payment_authorised"
+    PAYMENT_CAPTURED = "payment_captured"
+    PAYMENT_RELEASED = "payment_released"
+    PAYMENT_EXPIRED = "payment_expired"
+    PAYMENT_REFUNDED = "payment_refunded"
     SETTLEMENT_REQUESTED = "settlement_requested"
     SETTLEMENT_APPROVED = "settlement_approved"
     SETTLEMENT_REJECTED = "settlement_rejected"

@@ -5,12 +5,13 @@ from functools import partial
 
 from paysettle.kernel.snapshot import Snapshot
 from paysettle.ledger.verify import Check, Finding, Scope, Tally, count, rows_as_findings
+from paysettle.payments.operations.moves import RefundPayment
 from paysettle.payments.operations.send import SendPayment
 from paysettle.payments.operations.treasury import MoveTreasury
 
 
 def _payments_match_transfers(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:
-    """Each payment has exactly one transfer, between the wallets of its parties; each such transfer has its payment."""
+    """Each payment's transfers go between the wallets of its parties and add up to what was captured. Rule MR13."""
     where, values = scope.transfers("t")
     transfers = f"SELECT t.* FROM ledger_transfer t WHERE t.subject_kind = 'payment' AND {where}"  # noqa: S608
     tally.seen = count(reads, f"SELECT COUNT(*) FROM ({transfers}) t", values)  # noqa: S608
@@ -19,14 +20,64 @@ def _payments_match_transfers(reads: Snapshot, scope: Scope, tally: Tally) -> It
         f"SELECT t.id FROM ({transfers}) t LEFT JOIN payments_payment p ON p.id = t.subject_id"  # noqa: S608
         " LEFT JOIN ledger_account d ON d.id = t.debit_account_id"
         " LEFT JOIN ledger_account c ON c.id = t.credit_account_id"
-        " WHERE p.id IS NULL OR p.amount_minor <> t.amount_minor OR p.currency <> t.currency"
-        " OR p.payer_id <> d.owner_id OR p.payee_id <> c.owner_id",
+        " WHERE p.id IS NULL OR p.currency <> t.currency OR p.payer_id <> d.owner_id OR p.payee_id <> c.owner_id",
         values,
         "tra",
         "does not agree with its payment",
     )
     if scope.account_ids is None:
-        yield from _without_one_transfer(reads, "payments_payment", "payment", "pay")
+        yield from rows_as_findings(
+            reads,
+            "SELECT p.id FROM payments_payment p"
+            " LEFT JOIN ledger_transfer t ON t.subject_id = p.id AND t.subject_kind = 'payment'"
+            " GROUP BY p.id, p.amount_minor, p.captured_minor, p.state, p.hold_id"
+            " HAVING COALESCE(SUM(t.amount_minor), 0) <> p.captured_minor"
+            " OR (p.hold_id IS NULL AND (COUNT(t.id) <> 1 OR p.captured_minor <> p.amount_minor))"
+            " OR (p.state IN ('released', 'expired') AND COUNT(t.id) > 0)",
+            [],
+            "pay",
+            "does not have exactly the transfers of what was captured",
+        )
+
+
+def _payments_match_holds(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    tally.seen = count(reads, "SELECT COUNT(*) FROM payments_payment WHERE hold_id IS NOT NULL")
+    yield from rows_as_findings(
+        reads,
+        "SELECT p.id FROM payments_payment p LEFT JOIN ledger_hold h ON h.id = p.hold_id"
+        " WHERE p.hold_id IS NOT NULL AND (h.id IS NULL OR h.amount_minor <> p.amount_minor"
+        " OR h.captured_minor <> p.captured_minor OR (p.state = 'authorised') <> h.is_open OR h.subject_id <> p.id)",
+        [],
+        "pay",
+        "does not agree with its hold",
+    )
+
+
+def _refunds_match_transfers(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    """Each refund has exactly one transfer; refunds never exceed what was captured. Rule MR14."""
+    tally.seen = count(reads, "SELECT COUNT(*) FROM payments_refund")
+    yield from rows_as_findings(
+        reads,
+        "SELECT t.id FROM ledger_transfer t LEFT JOIN payments_refund r ON r.id = t.subject_id"
+        " LEFT JOIN payments_payment p ON p.id = r.payment_id"
+        " LEFT JOIN ledger_account d ON d.id = t.debit_account_id"
+        " LEFT JOIN ledger_account c ON c.id = t.credit_account_id"
+        " WHERE t.subject_kind = 'refund' AND (p.id IS NULL OR r.amount_minor <> t.amount_minor"
+        " OR p.currency <> t.currency OR p.payee_id <> d.owner_id OR p.payer_id <> c.owner_id)",
+        [],
+        "tra",
+        "does not agree with its refund",
+    )
+    yield from _without_one_transfer(reads, "payments_refund", "refund", "ref")
+    yield from rows_as_findings(
+        reads,
+        "SELECT p.id FROM payments_payment p LEFT JOIN payments_refund r ON r.payment_id = p.id"
+        " GROUP BY p.id, p.captured_minor, p.refunded_minor HAVING COALESCE(SUM(r.amount_minor), 0) <> p.refunded_minor"
+        " OR p.refunded_minor > p.captured_minor",
+        [],
+        "pay",
+        "does not say what its refunds add up to",
+    )
 
 
 def _treasury_matches_transfers(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
@@ -91,12 +142,22 @@ def _keys_match_objects(
 
 
 CHECKS = [
-    Check("payments", "Each payment has exactly one transfer and agrees with it.", _payments_match_transfers),
+    Check("payments", "Each payment has exactly the transfers of what was captured.", _payments_match_transfers),
+    Check("payments.holds", "Each authorised payment agrees with its hold.", _payments_match_holds, whole=True),
+    Check(
+        "refunds", "Each refund has one transfer, never above what was captured.", _refunds_match_transfers, whole=True
+    ),
     Check("treasury", "Each treasury move has exactly one transfer.", _treasury_matches_transfers, whole=True),
     Check(
         "keys",
         "Each payment has exactly one key, each stored success its payment, each refusal none.",
         partial(_keys_match_objects, "payments_payment", SendPayment.name, SendPayment.prefix),
+        whole=True,
+    ),
+    Check(
+        "keys.ref",
+        "The same for refunds.",
+        partial(_keys_match_objects, "payments_refund", RefundPayment.name, RefundPayment.prefix),
         whole=True,
     ),
     Check(

@@ -6,26 +6,44 @@ from uuid import UUID
 
 from paysettle.kernel import identifiers, times
 from paysettle.kernel.money import Money
+from paysettle.payments.rules import Terms
 
 
 def payment(
     *,
     payment_id: UUID,
-    payer: tuple[UUID, str],
-    payee: tuple[UUID, str],
-    money: Money,
+    terms: Terms,
+    handles: dict[UUID, str],
     note: str,
-    state: str,
+    reference: str,
+    metadata: dict[str, str],
     created_at: datetime,
 ) -> dict[str, Any]:
-    """Return the document of a payment; payer and payee are pairs of id and handle."""
+    """Return the document of a payment; `handles` has those of payer and payee."""
+    currency = terms.amount.currency
     return {
         "id": identifiers.show("pay", payment_id),
-        "payer": party(*payer),
-        "payee": party(*payee),
-        "amount": money.document(),
+        "payer": party(terms.payer_id, handles[terms.payer_id]),
+        "payee": party(terms.payee_id, handles[terms.payee_id]),
+        "amount": terms.amount.document(),
+        "captured": Money(terms.captured_minor, currency).document(),
+        "refunded": Money(terms.refunded_minor, currency).document(),
         "note": note,
-        "state": state,
+        "reference": reference,
+        "metadata": metadata,
+        "state": terms.state.value,
+        "expires_at": None if terms.expires_at is None else times.show(terms.expires_at),
+        "created_at": times.show(created_at),
+    }
+
+
+def refund(*, refund_id: UUID, payment_id: UUID, amount: Money, reason: str, created_at: datetime) -> dict[str, Any]:
+    """Return the document of a refund."""
+    return {
+        "id": identifiers.show("ref", refund_id),
+        "payment": identifiers.show("pay", payment_id),
+        "amount": amount.document(),
+        "reason": reason,
         "created_at": times.show(created_at),
     }
 

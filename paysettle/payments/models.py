@@ -1,27 +1,31 @@
-"""Payments: a payer pays a payee. And treasury moves: money that enters or leaves the system."""
+"""Payments: a payer pays a payee, at once or authorised first. Refunds of them. And treasury moves."""
 
 from django.db import models
+from django.db.models import F, Q
 
 from paysettle.identity.models import Party
-from paysettle.kernel.fields import IdField, PrimaryIdField
-
-
-class PaymentState(models.TextChoices):
-    """Where a payment stands."""
-
-    COMPLETED = "completed"
+from paysettle.kernel.fields import IdField, NullableIdField, PrimaryIdField
+from paysettle.kernel.insert_only import InsertOnlyModel
+from paysettle.payments.lifecycle import State
+from paysettle.payments.rules import NOTE_LENGTH_MAX, REFERENCE_LENGTH_MAX
 
 
 class Payment(models.Model):
-    """A payer pays a payee; its transfers name it as their subject."""
+    """A payer pays a payee; its transfers name it as their subject. Amounts in minor units."""
 
     id = PrimaryIdField()
     payer = models.ForeignKey(Party, models.PROTECT, db_constraint=False, db_index=False, related_name="+")
     payee = models.ForeignKey(Party, models.PROTECT, db_constraint=False, db_index=False, related_name="+")
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
-    note = models.CharField(max_length=140)
-    state = models.CharField(max_length=12, choices=PaymentState.choices)
+    captured_minor = models.BigIntegerField()
+    refunded_minor = models.BigIntegerField(default=0)
+    note = models.CharField(max_length=NOTE_LENGTH_MAX)
+    reference = models.CharField(max_length=REFERENCE_LENGTH_MAX)
+    metadata = models.TextField()
+    state = models.CharField(max_length=12, choices=[(s.value, s.value) for s in State])
+    hold_id = NullableIdField()
+    expires_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField()
     created_by_id = IdField()
     created_at = models.DateTimeField()
@@ -32,6 +36,66 @@ class Payment(models.Model):
             models.Index(fields=["payer", "created_at", "id"], name="payments_by_payer"),
             models.Index(fields=["payee", "created_at", "id"], name="payments_by_payee"),
         ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(captured_minor__gte=0, captured_minor__lte=F("amount_minor")),
+                name="payments_captured_within_amount",
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded_minor__gte=0, refunded_minor__lte=F("captured_minor")),
+                name="payments_refunded_within_captured",
+            ),
+        ]
+
+
+class Refund(InsertOnlyModel):
+    """Money that a payee gives back of a payment; its transfer names it as its subject."""
+
+    id = PrimaryIdField()
+    payment = models.ForeignKey(Payment, models.PROTECT, db_constraint=False, related_name="+")
+    amount_minor = models.BigIntegerField()
+    reason = models.CharField(max_length=NOTE_LENGTH_MAX)
+    created_by_id = IdField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payments_refund"
+
+
+class PaymentBatch(models.Model):
+    """Payment orders that were sent together; each succeeds or fails by itself."""
+
+    id = PrimaryIdField()
+    party = models.ForeignKey(Party, models.PROTECT, db_constraint=False, db_index=False, related_name="+")
+    user_id = IdField()
+    total = models.PositiveIntegerField()
+    done = models.PositiveIntegerField(default=0)
+    claimed_until = models.DateTimeField()
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "payments_batch"
+        indexes = [
+            models.Index(fields=["party", "created_at", "id"], name="payments_batch_by_party"),
+            models.Index(fields=["finished_at", "claimed_until"], name="payments_batch_unfinished"),
+        ]
+
+
+class PaymentBatchItem(models.Model):
+    """One order of a batch, as it was sent, and its outcome: a status, a payment or the problem."""
+
+    id = PrimaryIdField()
+    batch = models.ForeignKey(PaymentBatch, models.PROTECT, db_constraint=False, db_index=False, related_name="items")
+    n = models.PositiveIntegerField()
+    item_key = models.CharField(max_length=255)
+    said = models.TextField()
+    status = models.PositiveSmallIntegerField(default=0)
+    outcome = models.TextField()
+
+    class Meta:
+        db_table = "payments_batch_item"
+        constraints = [models.UniqueConstraint(fields=["batch", "n"], name="payments_batch_item_numbered")]
 
 
 class TreasuryDirection(models.TextChoices):

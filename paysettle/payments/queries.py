@@ -1,5 +1,8 @@
 """Questions about payments."""
 
+import json
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,21 +14,40 @@ from paysettle.kernel.idempotency import digest_of
 from paysettle.kernel.models import IdempotencyKey
 from paysettle.kernel.money import Money
 from paysettle.payments import documents
-from paysettle.payments.models import Payment
+from paysettle.payments.lifecycle import State
+from paysettle.payments.models import Payment, PaymentBatch, PaymentBatchItem, Refund
 from paysettle.payments.operations.send import SendPayment
+from paysettle.payments.rules import Terms
 
 
-def payments_of(party_id: UUID) -> "QuerySet[Payment]":
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which payments to list; None leaves a side open. Amounts in minor units, times: from inclusive, to exclusive."""
+
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    amount_least: int | None = None
+    amount_most: int | None = None
+    currency: str | None = None
+    counterparty: str | None = None
+    state: State | None = None
+    reference: str | None = None
+
+
+def payments_of(party_id: UUID, filters: Filters | None = None) -> "QuerySet[Payment]":
     """Return the payments that a party has made or received."""
-    return Payment.objects.filter(Q(payer_id=party_id) | Q(payee_id=party_id))
+    found = Payment.objects.filter(Q(payer_id=party_id) | Q(payee_id=party_id))
+    return found if filters is None else _filtered(found, filters)
 
 
 def payment(*, party_id: UUID, payment_id: UUID) -> dict[str, Any]:
     """Return one payment of a party; raise NotFound if it is absent or not the party's."""
-    found = payments_of(party_id).filter(id=payment_id).first()
-    if found is None:
-        raise NotFound
-    return payment_documents([found])[0]
+    return payment_documents([_payment(party_id, payment_id)])[0]
+
+
+def refunds(*, party_id: UUID, payment_id: UUID) -> "QuerySet[Refund]":
+    """Return the refunds of a party's payment; raise NotFound if the payment is absent or not the party's."""
+    return Refund.objects.filter(payment=_payment(party_id, payment_id))
 
 
 def by_key(*, party_id: UUID, key: str) -> "QuerySet[Payment]":
@@ -36,18 +58,111 @@ def by_key(*, party_id: UUID, key: str) -> "QuerySet[Payment]":
     return Payment.objects.filter(id__in=rows.values("object_id"))
 
 
+def due_holds(at: datetime, *, limit: int) -> list[UUID]:
+    """Return payments whose hold has passed its deadline, oldest first."""
+    rows = Payment.objects.filter(state=State.AUTHORISED, expires_at__lte=at).order_by("expires_at")
+    return list(rows.values_list("id", flat=True)[:limit])
+
+
+def open_items(batch_id: UUID, *, limit: int) -> list[PaymentBatchItem]:
+    """Return the items of a batch that have no outcome yet, in order."""
+    return list(PaymentBatchItem.objects.filter(batch_id=batch_id, status=0).order_by("n")[:limit])
+
+
+def interrupted_batches(at: datetime, *, limit: int) -> list[PaymentBatch]:
+    """Return unfinished batches that nobody works on, oldest first."""
+    return list(PaymentBatch.objects.filter(finished_at=None, claimed_until__lt=at).order_by("claimed_until")[:limit])
+
+
+def batches_of(party_id: UUID) -> "QuerySet[PaymentBatch]":
+    """Return the batches of a party."""
+    return PaymentBatch.objects.filter(party_id=party_id)
+
+
+def batch(*, party_id: UUID, batch_id: UUID) -> PaymentBatch:
+    """Return one batch of a party; raise NotFound if it is absent or not the party's."""
+    found = batches_of(party_id).filter(id=batch_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def batch_items(batch_id: UUID, *, after: int, limit: int) -> list[PaymentBatchItem]:
+    """Return items of a batch after a number, in order."""
+    return list(PaymentBatchItem.objects.filter(batch_id=batch_id, n__gt=after).order_by("n")[:limit])
+
+
+def batch_counts(batch_id: UUID) -> tuple[int, int]:
+    """Return how many items of a batch have succeeded and how many were refused."""
+    done = PaymentBatchItem.objects.filter(batch_id=batch_id).exclude(status=0)
+    return done.filter(status__lt=400).count(), done.filter(status__gte=400).count()
+
+
 def payment_documents(payments: list[Payment]) -> list[dict[str, Any]]:
     """Return the documents of payments, with the handles of their parties."""
     handles = people.handles(party for p in payments for party in (p.payer_id, p.payee_id))
     return [
         documents.payment(
             payment_id=p.id,
-            payer=(p.payer_id, handles[p.payer_id]),
-            payee=(p.payee_id, handles[p.payee_id]),
-            money=Money(p.amount_minor, p.currency),
+            terms=terms_of(p),
+            handles=handles,
             note=p.note,
-            state=p.state,
+            reference=p.reference,
+            metadata=json.loads(p.metadata),
             created_at=p.created_at,
         )
         for p in payments
     ]
+
+
+def refund_documents(found: list[Refund]) -> list[dict[str, Any]]:
+    """Return the documents of refunds."""
+    payments = Payment.objects.in_bulk({refund.payment_id for refund in found})
+    return [
+        documents.refund(
+            refund_id=r.id,
+            payment_id=r.payment_id,
+            amount=Money(r.amount_minor, payments[r.payment_id].currency),
+            reason=r.reason,
+            created_at=r.created_at,
+        )
+        for r in found
+    ]
+
+
+def terms_of(row: Payment) -> Terms:
+    """Return what a payment says and where it stands."""
+    return Terms(
+        row.payer_id,
+        row.payee_id,
+        Money(row.amount_minor, row.currency),
+        row.captured_minor,
+        row.refunded_minor,
+        State(row.state),
+        row.hold_id,
+        row.expires_at,
+    )
+
+
+def _payment(party_id: UUID, payment_id: UUID) -> Payment:
+    found = payments_of(party_id).filter(id=payment_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _filtered(found: "QuerySet[Payment]", filters: Filters) -> "QuerySet[Payment]":
+    conditions: dict[str, Any] = {
+        "created_at__gte": filters.created_from,
+        "created_at__lt": filters.created_to,
+        "amount_minor__gte": filters.amount_least,
+        "amount_minor__lte": filters.amount_most,
+        "currency": filters.currency,
+        "state": filters.state,
+        "reference": filters.reference,
+    }
+    found = found.filter(**{name: value for name, value in conditions.items() if value is not None})
+    if filters.counterparty is None:
+        return found
+    other = people.find_party(filters.counterparty)
+    return found.none() if other is None else found.filter(Q(payer_id=other) | Q(payee_id=other))

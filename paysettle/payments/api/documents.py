@@ -2,8 +2,9 @@
 
 from rest_framework import serializers
 
-from paysettle.api.schemas import MoneyDocument, MoneyOrder, PartyDocument, page_of
-from paysettle.payments.rules import NOTE_LENGTH_MAX
+from paysettle.api.schemas import FieldErrorDocument, MoneyDocument, MoneyOrder, PartyDocument, ProblemDocument, page_of
+from paysettle.payments.lifecycle import State
+from paysettle.payments.rules import HOLD_LIFE_MAX, HOLD_LIFE_MIN, NOTE_LENGTH_MAX, REFERENCE_LENGTH_MAX
 
 
 class PaymentOrderDocument(serializers.Serializer[None]):
@@ -12,6 +13,17 @@ class PaymentOrderDocument(serializers.Serializer[None]):
     payee = serializers.CharField(max_length=40, help_text="The handle or the id (`par_…`) of the payee.")
     amount = MoneyOrder()
     note = serializers.CharField(max_length=NOTE_LENGTH_MAX, required=False, help_text="Seen by both parties.")
+    reference = serializers.CharField(max_length=REFERENCE_LENGTH_MAX, required=False, help_text="Yours; to search by.")
+    metadata = serializers.DictField(child=serializers.CharField(), required=False, help_text="Short texts by name.")
+    capture = serializers.ChoiceField(
+        choices=["now", "later"], required=False, help_text="`later` holds the money until the payee captures it."
+    )
+    expires_in_s = serializers.IntegerField(
+        min_value=int(HOLD_LIFE_MIN.total_seconds()),
+        max_value=int(HOLD_LIFE_MAX.total_seconds()),
+        required=False,
+        help_text="How long the money is held, in seconds; a week by default.",
+    )
 
 
 class PaymentDocument(serializers.Serializer[None]):
@@ -21,9 +33,98 @@ class PaymentDocument(serializers.Serializer[None]):
     payer = PartyDocument()
     payee = PartyDocument()
     amount = MoneyDocument()
+    captured = MoneyDocument(help_text="What the payee has taken.")
+    refunded = MoneyDocument(help_text="What the payee has given back of it.")
     note = serializers.CharField(allow_blank=True)
-    state = serializers.ChoiceField(choices=["completed"])
+    reference = serializers.CharField(allow_blank=True)
+    metadata = serializers.DictField(child=serializers.CharField())
+    state = serializers.ChoiceField(choices=[state.value for state in State])
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="When held money goes back by itself.")
     created_at = serializers.DateTimeField()
+
+
+class PreviewDocument(serializers.Serializer[None]):
+    """What would happen."""
+
+    outcome = serializers.ChoiceField(choices=["accepted", "refused"])
+    payment = PaymentDocument(allow_null=True, help_text="As it would be, without an id.")
+    problem = ProblemDocument(allow_null=True)
+    booked_after = MoneyDocument(allow_null=True)
+    available_after = MoneyDocument(allow_null=True)
+
+
+class CaptureOrderDocument(serializers.Serializer[None]):
+    """How much to take; the body may be left out."""
+
+    amount = MoneyOrder(required=False, help_text="All that is held, by default.")
+    final = serializers.BooleanField(required=False, help_text="Give back what this capture leaves.")
+
+
+class RefundOrderDocument(serializers.Serializer[None]):
+    """How much to pay back, and why; the body may be left out."""
+
+    amount = MoneyOrder(required=False, help_text="All that is left to refund, by default.")
+    reason = serializers.CharField(max_length=NOTE_LENGTH_MAX, required=False)
+
+
+class RefundDocument(serializers.Serializer[None]):
+    """A refund."""
+
+    id = serializers.CharField(help_text="`ref_…`")
+    payment = serializers.CharField(help_text="`pay_…`")
+    amount = MoneyDocument()
+    reason = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()
+
+
+class BatchOrderItemDocument(PaymentOrderDocument):
+    """One order of a batch."""
+
+    key = serializers.CharField(max_length=255, help_text="The idempotency key of this order.")
+
+
+class BatchOrderDocument(serializers.Serializer[None]):
+    """Orders to carry out, each for itself."""
+
+    items = BatchOrderItemDocument(many=True, help_text="1 to 10,000 of them.")
+
+
+class BatchProblemDocument(serializers.Serializer[None]):
+    """Why an order was refused."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    errors = FieldErrorDocument(many=True, required=False)  # type: ignore[assignment]  # the field, not the property
+
+
+class BatchItemDocument(serializers.Serializer[None]):
+    """An order of a batch and its outcome."""
+
+    n = serializers.IntegerField(help_text="Its place in the list that was sent, from 0.")
+    key = serializers.CharField()
+    status = serializers.IntegerField(allow_null=True, help_text="As a single payment would have been answered.")
+    payment = serializers.CharField(allow_null=True, help_text="`pay_…`")
+    problem = BatchProblemDocument(allow_null=True)
+
+
+class BatchDocument(serializers.Serializer[None]):
+    """A batch: how far it is, and all outcomes when it is done."""
+
+    id = serializers.CharField(help_text="`bat_…`")
+    state = serializers.ChoiceField(choices=["processing", "done"])
+    total = serializers.IntegerField()
+    succeeded = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    items = BatchItemDocument(many=True)
+
+
+class BatchItemPageDocument(serializers.Serializer[None]):
+    """A page of the items of a batch, in the order in which they were sent."""
+
+    data = BatchItemDocument(many=True)  # type: ignore[assignment]  # the field, not the property of serializers
+    next = serializers.CharField(allow_null=True)
 
 
 class AccountDocument(serializers.Serializer[None]):
@@ -46,7 +147,7 @@ class AccountListDocument(serializers.Serializer[None]):
 class SubjectDocument(serializers.Serializer[None]):
     """What a transfer was for."""
 
-    kind = serializers.ChoiceField(choices=["payment", "settlement", "treasury_move"])
+    kind = serializers.ChoiceField(choices=["payment", "refund", "settlement", "treasury_move"])
     id = serializers.CharField()
 
 
@@ -63,14 +164,32 @@ class StatementLineDocument(serializers.Serializer[None]):
 
 
 class StatementPageDocument(serializers.Serializer[None]):
-    """A page of a statement, newest first."""
+    """A page of a statement, newest first. Opening and all lines of the period add up to closing."""
 
+    opening = MoneyDocument()
+    closing = MoneyDocument()
     data = StatementLineDocument(many=True)  # type: ignore[assignment]  # the field, not the property of serializers
     next = serializers.CharField(allow_null=True, help_text="The address of the next, older page.")
+
+
+class PastBalanceDocument(serializers.Serializer[None]):
+    """What was booked at a moment."""
+
+    at = serializers.DateTimeField()
+    booked = MoneyDocument()
 
 
 PAYMENT_ORDER = PaymentOrderDocument
 PAYMENT = PaymentDocument
 PAYMENT_PAGE = page_of(PaymentDocument)
+PREVIEW = PreviewDocument
+CAPTURE_ORDER = CaptureOrderDocument
+REFUND_ORDER = RefundOrderDocument
+REFUND = RefundDocument
+REFUND_PAGE = page_of(RefundDocument)
+BATCH_ORDER = BatchOrderDocument
+BATCH = BatchDocument
+BATCH_ITEM_PAGE = BatchItemPageDocument
 ACCOUNT_LIST = AccountListDocument
+PAST_BALANCE = PastBalanceDocument
 STATEMENT_PAGE = StatementPageDocument

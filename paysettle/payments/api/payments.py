@@ -4,7 +4,7 @@ import asyncio
 
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,14 +13,13 @@ from paysettle.api import body, pagination, problems, request_ids, schemas
 from paysettle.api.validators import Fields, check_key, idempotency_key
 from paysettle.identity.authentication import bearer_caller, caller_of
 from paysettle.kernel.errors import DomainError
-from paysettle.kernel.idempotency import fingerprint
 from paysettle.kernel.lane import lane
 from paysettle.payments import queries
-from paysettle.payments.api.documents import PAYMENT, PAYMENT_ORDER, PAYMENT_PAGE
+from paysettle.payments.api import filters
+from paysettle.payments.api.documents import PAYMENT, PAYMENT_ORDER, PAYMENT_PAGE, PREVIEW
+from paysettle.payments.api.orders import payment_order
+from paysettle.payments.operations.preview import preview
 from paysettle.payments.operations.send import PaymentOrder, send_payment
-from paysettle.payments.rules import NOTE_LENGTH_MAX
-
-PAYEE_LENGTH_MAX = 40
 
 
 async def create_payment(request: HttpRequest) -> HttpResponse:
@@ -39,20 +38,9 @@ def _order(request: HttpRequest) -> PaymentOrder:
     caller = bearer_caller(request)
     key = idempotency_key(request)
     fields = Fields(body.read(request))
-    payee = fields.text("payee", longest=PAYEE_LENGTH_MAX)
-    money = fields.money("amount")
-    note = fields.text("note", longest=NOTE_LENGTH_MAX, required=False)
+    order = payment_order(fields, by=caller, key=key, request_id=request_ids.current())
     fields.check()
-    return PaymentOrder(
-        party_id=caller.party_id,
-        key=key,
-        fingerprint=fingerprint("v1", payee, money.amount_minor, money.currency, note),
-        request_id=request_ids.current(),
-        by=caller,
-        payee=payee,
-        money=money,
-        note=note,
-    )
+    return order
 
 
 class Payments(APIView):
@@ -60,19 +48,17 @@ class Payments(APIView):
 
     @extend_schema(
         operation_id="list_payments",
-        parameters=[
-            schemas.ACTING_PARTY,
-            *schemas.PAGE,
-            OpenApiParameter("idempotency_key", str, description="Only the payment made with this key: one or none."),
-        ],
+        parameters=[schemas.ACTING_PARTY, *schemas.PAGE, *filters.PARAMETERS],
         responses=schemas.answers(200, PAYMENT_PAGE, 401, 403, 422),
     )
     def get(self, request: Request) -> Response:
         """Return a page of payments made or received, newest first."""
-        pagination.check_parameters(request, "limit", "cursor", "idempotency_key")
+        pagination.check_parameters(request, "limit", "cursor", *filters.NAMES)
         party_id = caller_of(request).party_id
         key = request.GET.get("idempotency_key")
-        rows = queries.payments_of(party_id) if key is None else queries.by_key(party_id=party_id, key=check_key(key))
+        rows = queries.payments_of(party_id, filters.read(request))
+        if key is not None:
+            rows = rows & queries.by_key(party_id=party_id, key=check_key(key))
         return Response(pagination.page(request, rows, queries.payment_documents))
 
     @extend_schema(
@@ -84,6 +70,33 @@ class Payments(APIView):
     def post(self, request: Request) -> HttpResponse:
         """Pay someone; the answer comes after the payment is committed. Routed straight to `create_payment`."""
         return async_to_sync(create_payment)(request._request)
+
+
+class PaymentPreview(APIView):
+    """What would happen."""
+
+    @extend_schema(
+        operation_id="preview_payment",
+        parameters=[schemas.ACTING_PARTY],
+        request=PAYMENT_ORDER,
+        responses=schemas.answers(200, PREVIEW, 400, 401, 403, 413, 415, 422, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """Say what would happen if this were paid now, balance afterwards included; nothing is changed or kept."""
+        fields = Fields(body.read(request._request))
+        request_id = request_ids.current()
+        order = payment_order(fields, by=caller_of(request), key="preview", request_id=request_id)
+        fields.check()
+        found = preview(order)
+        return Response(
+            {
+                "outcome": "refused" if found.refusal else "accepted",
+                "payment": None if found.payment is None else {**found.payment, "id": None},
+                "problem": found.refusal.problem(request_id=request_id) if found.refusal else None,
+                "booked_after": found.booked.document() if found.booked else None,
+                "available_after": found.available.document() if found.available else None,
+            }
+        )
 
 
 class PaymentDetail(APIView):

@@ -3,12 +3,22 @@
 from django.urls import path
 
 from paysettle.api.routing import by_method
-from paysettle.payments.api.accounts import Accounts, Statement
-from paysettle.payments.api.payments import PaymentDetail, Payments, create_payment
+from paysettle.payments.api.accounts import Accounts, PastBalance, Statement
+from paysettle.payments.api.batches import PaymentBatchDetail, PaymentBatches, PaymentBatchItems
+from paysettle.payments.api.moves import Captures, Refunds, Release
+from paysettle.payments.api.payments import PaymentDetail, PaymentPreview, Payments, create_payment
 
 urlpatterns = [
     path("payments", by_method(Payments.as_view(), POST=create_payment)),
+    path("payments/preview", PaymentPreview.as_view()),
     path("payments/<str:payment_id>", PaymentDetail.as_view()),
+    path("payments/<str:payment_id>/captures", Captures.as_view()),
+    path("payments/<str:payment_id>/release", Release.as_view()),
+    path("payments/<str:payment_id>/refunds", Refunds.as_view()),
+    path("payment-batches", PaymentBatches.as_view()),
+    path("payment-batches/<str:batch_id>", PaymentBatchDetail.as_view()),
+    path("payment-batches/<str:batch_id>/items", PaymentBatchItems.as_view()),
     path("accounts", Accounts.as_view()),
+    path("accounts/<str:account_id>/balance", PastBalance.as_view()),
     path("accounts/<str:account_id>/statement", Statement.as_view()),
 ]

@@ -1,8 +1,9 @@
-"""A payer pays a payee: one group of one transfer."""
+"""A payer pays a payee: at once, one group of one transfer; or authorised, a hold that the payee captures later."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,17 +12,17 @@ from paysettle.events.log import NewEvent
 from paysettle.identity import queries as people
 from paysettle.identity.caller import Caller
 from paysettle.identity.standing import Standing
-from paysettle.kernel import identifiers
+from paysettle.kernel import identifiers, times
 from paysettle.kernel.batch import Book, Operation, Success
 from paysettle.kernel.idempotency import Item
 from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import Transaction
 from paysettle.ledger import accounts
-from paysettle.ledger.posting import Group, Posting
+from paysettle.ledger.posting import Group, NewHold, Posting
 from paysettle.ledger.rules import Transfer
 from paysettle.payments import documents
-from paysettle.payments.models import PaymentState
-from paysettle.payments.rules import PayeeNotFound, PayeeUnavailable, PaymentToOneself
+from paysettle.payments.lifecycle import State
+from paysettle.payments.rules import PayeeNotFound, PayeeUnavailable, PaymentToOneself, Terms
 
 _COLUMNS = (
     "id",
@@ -29,8 +30,14 @@ _COLUMNS = (
     "payee_id",
     "amount_minor",
     "currency",
+    "captured_minor",
+    "refunded_minor",
     "note",
+    "reference",
+    "metadata",
     "state",
+    "hold_id",
+    "expires_at",
     "version",
     "created_by_id",
     "created_at",
@@ -39,16 +46,22 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentOrder(Item):
-    """What the payer asks for: pay this money to the party that a handle or id names."""
+    """What the payer asks for: pay this money to the party that a handle or id names.
+
+    With `hold_for` the money is only held, for that long, until the payee captures it.
+    """
 
     by: Caller
     payee: str
     money: Money
-    note: str
+    note: str = ""
+    reference: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    hold_for: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Route:
+class Route:
     """From where to where the money of an order goes."""
 
     payee_id: UUID
@@ -62,25 +75,27 @@ class SendPayment(Operation[PaymentOrder]):
     name = "payment.send"
     prefix = "pay"
 
-    def prepare(self, item: PaymentOrder) -> _Route | None:
+    def prepare(self, item: PaymentOrder) -> Route | None:
         """Find the payee and both wallets, opening those that are missing; None when there is no such payee."""
         payee_id = people.find_party(item.payee)
         if payee_id is None:
             return None
         currency = item.money.currency
-        return _Route(payee_id, accounts.wallet(item.party_id, currency), accounts.wallet(payee_id, currency))
+        return Route(payee_id, accounts.wallet(item.party_id, currency), accounts.wallet(payee_id, currency))
 
-    def open(self, tx: Transaction, prepared: Sequence[tuple[PaymentOrder, _Route | None]]) -> "_PaymentBook":
+    def open(self, tx: Transaction, prepared: Sequence[tuple[PaymentOrder, Route | None]]) -> "PaymentBook":
         """Lock both wallets of every order, then read who may act."""
-        return _PaymentBook(tx, prepared)
+        return PaymentBook(tx, prepared)
 
 
-class _PaymentBook(Book[PaymentOrder]):
-    def __init__(self, tx: Transaction, prepared: Sequence[tuple[PaymentOrder, _Route | None]]) -> None:
+class PaymentBook(Book[PaymentOrder]):
+    """One batch of payment orders."""
+
+    def __init__(self, tx: Transaction, prepared: Sequence[tuple[PaymentOrder, Route | None]]) -> None:
         self._tx = tx
         self._routes = {id(item): route for item, route in prepared}
         routes = [route for _, route in prepared if route is not None]
-        self._posting = Posting(tx, [account for r in routes for account in (r.debit_id, r.credit_id)])
+        self.posting = Posting(tx, [account for r in routes for account in (r.debit_id, r.credit_id)])
         self._standing = Standing(tx, [item.by for item, _ in prepared], [r.payee_id for r in routes])
         self._payments: list[tuple[Any, ...]] = []
 
@@ -91,6 +106,7 @@ class _PaymentBook(Book[PaymentOrder]):
         route = self._routes[id(item)]
         if route is None:
             raise PayeeNotFound(f"Nobody is known as {item.payee}.")
+        self.posting.require([route.debit_id, route.credit_id])
         if route.payee_id == item.party_id:
             raise PaymentToOneself
         payer, payee = self._standing.party(item.party_id), self._standing.party(route.payee_id)
@@ -98,63 +114,115 @@ class _PaymentBook(Book[PaymentOrder]):
             raise PayeeUnavailable
 
         payment_id, event_id = identifiers.new(), identifiers.new()
-        told = self._posting.post(
-            Group(
-                transfers=[Transfer(route.debit_id, route.credit_id, item.money.amount_minor)],
-                subject_kind="payment",
-                subject_id=payment_id,
-                event_id=event_id,
-            ),
-            at=now,
-        )
-        self._payments.append(
-            (
-                payment_id.bytes,
-                payer.id.bytes,
-                payee.id.bytes,
-                item.money.amount_minor,
-                item.money.currency,
-                item.note,
-                PaymentState.COMPLETED.value,
-                1,
-                item.by.user_id.bytes if item.by.user_id else identifiers.SYSTEM.bytes,
-                self._tx.time(now),
-            )
-        )
-        public_id = identifiers.show("pay", payment_id)
-        log.record(
-            NewEvent(
-                event_id=event_id,
-                stream=public_id,
-                version=1,
-                type="paysettle.payment.completed.v1",
-                actor=item.by.actor,
-                party=item.by.party,
-                data={
-                    "payment": public_id,
-                    "payer": identifiers.show("par", payer.id),
-                    "payee": identifiers.show("par", payee.id),
-                    "amount": item.money.document(),
-                    "transfers": told,
-                },
-                request_id=item.request_id,
-                at=now,
-            )
-        )
+        terms, told = self._move(item, route, payment_id, event_id, now)
+        self._keep(item, terms, payment_id, now)
+        self._tell(item, terms, payment_id, event_id, told, now)
         document = documents.payment(
             payment_id=payment_id,
-            payer=(payer.id, payer.handle),
-            payee=(payee.id, payee.handle),
-            money=item.money,
+            terms=terms,
+            handles={payer.id: payer.handle, payee.id: payee.handle},
             note=item.note,
-            state=PaymentState.COMPLETED.value,
+            reference=item.reference,
+            metadata=item.metadata,
             created_at=now,
         )
         return Success(payment_id, 201, document)
 
     def write(self) -> None:
         self._tx.insert("payments_payment", _COLUMNS, self._payments)
-        self._posting.write()
+        self.posting.write()
+
+    def _move(
+        self, item: PaymentOrder, route: Route, payment_id: UUID, event_id: UUID, now: datetime
+    ) -> tuple[Terms, list[dict[str, Any]]]:
+        """Move the money or hold it; return the terms of the new payment and its transfers as the event tells them."""
+        if item.hold_for is not None:
+            expires_at = now + item.hold_for
+            hold = NewHold(
+                id=identifiers.new(),
+                account_id=route.debit_id,
+                amount_minor=item.money.amount_minor,
+                expires_at=expires_at,
+                subject_kind="payment",
+                subject_id=payment_id,
+                event_id=event_id,
+            )
+            self.posting.place(hold, at=now)
+            return self._terms(item, route, 0, State.AUTHORISED, hold.id, expires_at), []
+        group = Group(
+            transfers=[Transfer(route.debit_id, route.credit_id, item.money.amount_minor)],
+            subject_kind="payment",
+            subject_id=payment_id,
+            event_id=event_id,
+        )
+        told = self.posting.post(group, at=now)
+        return self._terms(item, route, item.money.amount_minor, State.COMPLETED, None, None), told
+
+    @staticmethod
+    def _terms(
+        item: PaymentOrder,
+        route: Route,
+        captured_minor: int,
+        state: State,
+        hold_id: UUID | None,
+        expires_at: datetime | None,
+    ) -> Terms:
+        return Terms(item.party_id, route.payee_id, item.money, captured_minor, 0, state, hold_id, expires_at)
+
+    def _keep(self, item: PaymentOrder, terms: Terms, payment_id: UUID, now: datetime) -> None:
+        self._payments.append(
+            (
+                payment_id.bytes,
+                terms.payer_id.bytes,
+                terms.payee_id.bytes,
+                terms.amount.amount_minor,
+                terms.amount.currency,
+                terms.captured_minor,
+                terms.refunded_minor,
+                item.note,
+                item.reference,
+                json.dumps(item.metadata, separators=(",", ":")),
+                terms.state.value,
+                None if terms.hold_id is None else terms.hold_id.bytes,
+                None if terms.expires_at is None else self._tx.time(terms.expires_at),
+                1,
+                (item.by.user_id or identifiers.SYSTEM).bytes,
+                self._tx.time(now),
+            )
+        )
+
+    @staticmethod
+    def _tell(
+        item: PaymentOrder,
+        terms: Terms,
+        payment_id: UUID,
+        event_id: UUID,
+        transfers: list[dict[str, Any]],
+        now: datetime,
+    ) -> None:
+        public_id = identifiers.show("pay", payment_id)
+        data: dict[str, Any] = {
+            "payment": public_id,
+            "payer": identifiers.show("par", terms.payer_id),
+            "payee": identifiers.show("par", terms.payee_id),
+            "amount": terms.amount.document(),
+            "transfers": transfers,
+        }
+        if terms.expires_at is not None:
+            data["expires_at"] = times.show(terms.expires_at)
+        log.record(
+            NewEvent(
+                event_id=event_id,
+                stream=public_id,
+                version=1,
+                type=f"paysettle.payment.{terms.state.value}.v1",
+                actor=item.by.actor,
+                party=item.by.party,
+                data=data,
+                request_id=item.request_id,
+                at=now,
+            )
+        )
 
 
 send_payment = SendPayment()

@@ -1,0 +1,154 @@
+"""Payment batches over HTTP: up to 10,000 orders in one call, each with its own outcome."""
+
+import json
+from concurrent.futures import TimeoutError as StillRunning
+from contextlib import suppress
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from paysettle.api import body, pagination, problems, request_ids, schemas
+from paysettle.api.validators import KEY_LENGTH_MAX, Fields, check_key, idempotency_key
+from paysettle.identity.authentication import caller_of
+from paysettle.identity.caller import Caller
+from paysettle.kernel import batch, identifiers, times
+from paysettle.kernel.errors import DomainError, FieldError, InvalidRequest
+from paysettle.kernel.idempotency import Answer
+from paysettle.payments import bulk_runner, queries
+from paysettle.payments.api.documents import BATCH, BATCH_ITEM_PAGE, BATCH_ORDER
+from paysettle.payments.api.orders import payment_order
+from paysettle.payments.operations.bulk import ITEMS_MAX, BatchItem, batch_order, submit_batch
+
+WAIT_S = 30
+BODY_SIZE_MAX = 8 * 1024 * 1024
+
+
+class PaymentBatches(APIView):
+    """Many payments in one call."""
+
+    @extend_schema(
+        operation_id="create_payment_batch",
+        parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
+        request=BATCH_ORDER,
+        responses={
+            **schemas.answers(200, BATCH, 400, 401, 403, 413, 415, 422, 503),
+            202: BATCH,
+        },
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Carry out many orders, each for itself. 200 with all outcomes if done in time, else 202: look again later."""
+        caller, key = caller_of(request), idempotency_key(request)
+        items = _items(body.read(request._request, size_max=BODY_SIZE_MAX), caller)
+        order = batch_order(by=caller, key=key, items=items, request_id=request_ids.current())
+        (outcome,) = batch.run(submit_batch, [order])
+        if isinstance(outcome, DomainError):
+            return problems.response(outcome)
+        return _answer(outcome, caller)
+
+
+class PaymentBatchDetail(APIView):
+    """One batch of the acting party."""
+
+    @extend_schema(
+        operation_id="get_payment_batch",
+        parameters=[schemas.ACTING_PARTY],
+        responses=schemas.answers(200, BATCH, 401, 403, 404),
+    )
+    def get(self, request: Request, batch_id: str) -> Response:
+        """Return how far a batch is; its outcomes when it is done."""
+        found = queries.batch(party_id=caller_of(request).party_id, batch_id=schemas.path_id("bat", batch_id))
+        return Response(_document(found))
+
+
+class PaymentBatchItems(APIView):
+    """The items of a batch."""
+
+    @extend_schema(
+        operation_id="list_payment_batch_items",
+        parameters=[schemas.ACTING_PARTY, *schemas.PAGE],
+        responses=schemas.answers(200, BATCH_ITEM_PAGE, 401, 403, 404, 422),
+    )
+    def get(self, request: Request, batch_id: str) -> Response:
+        """Return a page of items in the order in which they were sent, with the outcomes so far."""
+        pagination.check_parameters(request, "limit", "cursor")
+        found = queries.batch(party_id=caller_of(request).party_id, batch_id=schemas.path_id("bat", batch_id))
+        limit, after = pagination.limit_of(request), pagination.number_cursor(request, "item")
+        rows = queries.batch_items(found.id, after=-1 if after is None else after, limit=limit + 1)
+        more = len(rows) > limit
+        rows = rows[:limit]
+        link = pagination.link(request, pagination.encode_cursor("item", str(rows[-1].n))) if more else None
+        return Response({"data": [_item(row) for row in rows], "next": link})
+
+
+def _items(sent: body.Body, caller: Caller) -> list[BatchItem]:
+    """Read the items of a batch; what is wrong with one is its outcome, what is wrong with the whole is raised."""
+    fields = Fields(sent)
+    entries = fields.entries("items", most=ITEMS_MAX)
+    fields.check()
+    return [_read(n, entry, caller) for n, entry in enumerate(entries)]
+
+
+def _read(n: int, entry: Any, caller: Caller) -> BatchItem:
+    request_id = f"{request_ids.current()}.{n}"
+    key = ""
+    try:
+        if not isinstance(entry, dict):
+            raise InvalidRequest([FieldError(f"/items/{n}", "not_an_object", "An object is expected.")])
+        fields = Fields(entry, at=f"/items/{n}")
+        key = fields.text("key", longest=KEY_LENGTH_MAX)
+        order = payment_order(fields, by=caller, key=key, request_id=request_id)
+        fields.check()
+        check_key(key)
+    except DomainError as refusal:
+        document = refusal.problem(request_id=request_id)
+        kept: dict[str, Any] = {
+            name: document[name] for name in ("status", "code", "detail", "errors") if name in document
+        }
+        return BatchItem(key, None, kept)
+    return BatchItem(key, order, None)
+
+
+def _answer(stored: Answer, caller: Caller) -> HttpResponse:
+    """Wait for the outcomes of the batch that was stored now or before, and answer with them."""
+    if stored.object_id is None:
+        return problems.answer_response(stored)
+    found = queries.batch(party_id=caller.party_id, batch_id=stored.object_id)
+    if not stored.replayed:
+        with suppress(StillRunning):
+            bulk_runner.start(found.id).result(timeout=WAIT_S)
+        found.refresh_from_db()
+    response = JsonResponse(_document(found), status=202 if found.finished_at is None else 200)
+    response.headers["Location"] = f"/api/v1/payment-batches/{identifiers.show('bat', found.id)}"
+    if stored.replayed:
+        problems.mark_replayed(response, stored)
+    return response
+
+
+def _document(found: Any) -> dict[str, Any]:
+    succeeded, refused = queries.batch_counts(found.id)
+    finished = found.finished_at is not None
+    return {
+        "id": identifiers.show("bat", found.id),
+        "state": "done" if finished else "processing",
+        "total": found.total,
+        "succeeded": succeeded,
+        "refused": refused,
+        "created_at": times.show(found.created_at),
+        "finished_at": times.show(found.finished_at) if finished else None,
+        "items": [_item(row) for row in queries.batch_items(found.id, after=-1, limit=ITEMS_MAX)] if finished else [],
+    }
+
+
+def _item(row: Any) -> dict[str, Any]:
+    outcome = json.loads(row.outcome) if row.outcome else {}
+    return {
+        "n": row.n,
+        "key": row.item_key,
+        "status": row.status or None,
+        "payment": outcome.get("id"),
+        "problem": {name: outcome[name] for name in ("code", "detail", "errors") if name in outcome} or None,
+    }

@@ -1,0 +1,100 @@
+"""What becomes of a payment, over HTTP: capture, release, refund."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from paysettle.api import body, pagination, problems, request_ids, schemas
+from paysettle.api.validators import Fields, idempotency_key
+from paysettle.identity.authentication import caller_of
+from paysettle.kernel.idempotency import fingerprint
+from paysettle.kernel.lane import lane
+from paysettle.payments import queries
+from paysettle.payments.api.documents import CAPTURE_ORDER, PAYMENT, REFUND, REFUND_ORDER, REFUND_PAGE
+from paysettle.payments.lifecycle import Verb
+from paysettle.payments.operations.moves import MovePayment, PaymentMove, move_payment, refund_payment
+from paysettle.payments.rules import NOTE_LENGTH_MAX
+
+_REFUSALS = (400, 401, 403, 404, 409, 413, 415, 422, 503)
+
+
+class Captures(APIView):
+    """Taking authorised money."""
+
+    @extend_schema(
+        operation_id="capture_payment",
+        parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
+        request=CAPTURE_ORDER,
+        responses=schemas.answers(200, PAYMENT, *_REFUSALS),
+    )
+    def post(self, request: Request, payment_id: str) -> HttpResponse:
+        """Take what is held, or a part; several captures may follow until `final`, or until nothing is left."""
+        return _move(request, payment_id, Verb.CAPTURE, move_payment)
+
+
+class Release(APIView):
+    """Giving authorised money back."""
+
+    @extend_schema(
+        operation_id="release_payment",
+        parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
+        request=None,
+        responses=schemas.answers(200, PAYMENT, *_REFUSALS),
+    )
+    def post(self, request: Request, payment_id: str) -> HttpResponse:
+        """Give the payer back what is still held."""
+        return _move(request, payment_id, Verb.RELEASE, move_payment)
+
+
+class Refunds(APIView):
+    """Refunds of one payment."""
+
+    @extend_schema(
+        operation_id="list_refunds",
+        parameters=[schemas.ACTING_PARTY, *schemas.PAGE],
+        responses=schemas.answers(200, REFUND_PAGE, 401, 403, 404, 422),
+    )
+    def get(self, request: Request, payment_id: str) -> Response:
+        """Return a page of the refunds of a payment, newest first."""
+        pagination.check_parameters(request, "limit", "cursor")
+        rows = queries.refunds(party_id=caller_of(request).party_id, payment_id=schemas.path_id("pay", payment_id))
+        return Response(pagination.page(request, rows, queries.refund_documents))
+
+    @extend_schema(
+        operation_id="refund_payment",
+        parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
+        request=REFUND_ORDER,
+        responses=schemas.answers(201, REFUND, *_REFUSALS),
+    )
+    def post(self, request: Request, payment_id: str) -> HttpResponse:
+        """Pay back what was captured, or a part; several refunds may follow, never above the captured sum."""
+        return _move(request, payment_id, Verb.REFUND, refund_payment)
+
+
+def _move(request: Request, payment_id: str, what: Verb, operation: MovePayment) -> HttpResponse:
+    key = idempotency_key(request)
+    wanted = schemas.path_id("pay", payment_id)
+    fields = Fields(body.read_optional(request._request))
+    amount = fields.money_or_none("amount") if what is not Verb.RELEASE else None
+    final = fields.flag("final") if what is Verb.CAPTURE else False
+    reason = fields.text("reason", longest=NOTE_LENGTH_MAX, required=False) if what is Verb.REFUND else ""
+    fields.check()
+    caller = caller_of(request)
+    said: list[Any] = [what.value, str(wanted), None if amount is None else amount.document(), final, reason]
+    order = PaymentMove(
+        party_id=caller.party_id,
+        key=key,
+        fingerprint=fingerprint("v1", *said),
+        request_id=request_ids.current(),
+        by=caller,
+        what=what,
+        payment_id=wanted,
+        amount=amount,
+        final=final,
+        reason=reason,
+    )
+    return problems.answer_response(lane.call(operation, order))

@@ -1,0 +1,45 @@
+"""What would happen if this were paid now? The same decision under the same locks, and nothing is written."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from paysettle.kernel import transactions
+from paysettle.kernel.errors import DomainError
+from paysettle.kernel.money import Money
+from paysettle.kernel.transactions import Transaction
+from paysettle.payments.operations.send import PaymentBook, PaymentOrder, Route, send_payment
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The payment as it would be (or the refusal), and the payer's wallet afterwards: booked and available."""
+
+    payment: dict[str, Any] | None
+    refusal: DomainError | None
+    booked: Money | None
+    available: Money | None
+
+
+def preview(order: PaymentOrder) -> Preview:
+    """Return what would happen. Raises what is not decided but demanded: a live session, one's own party."""
+    route = send_payment.prepare(order)
+
+    def work(tx: Transaction) -> Preview:
+        book = send_payment.open(tx, [(order, route)])
+        book.admit(order)
+        try:
+            success = book.decide(order, tx.read_clock())
+        except DomainError as refusal:
+            return Preview(None, refusal, *_balances(order, book, route))
+        tx.collected.clear()  # no event either
+        return Preview(success.document, None, *_balances(order, book, route))
+
+    return transactions.run(work, repeatable=True)
+
+
+def _balances(order: PaymentOrder, book: PaymentBook, route: Route | None) -> tuple[Money | None, Money | None]:
+    if route is None:
+        return None, None
+    account = book.posting.account(route.debit_id)
+    currency = order.money.currency
+    return Money(account.balance_minor, currency), Money(account.available_minor, currency)

@@ -1,0 +1,142 @@
+"""Bulk: each order succeeds or fails by itself; what is sent or carried out again changes nothing."""
+
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from paysettle.kernel.errors import Unavailable
+from paysettle.payments import bulk_runner
+from paysettle.payments.models import PaymentBatch
+from paysettle.payments.operations import bulk
+from tests.http import InProcess
+from tests.money import balance, books_are_right
+from tests.people import Person, deposit, pay, person
+
+pytestmark = pytest.mark.money
+
+PATH = "/api/v1/payment-batches"
+
+
+def item(to: Person, amount_minor: int, key: str, **changed: Any) -> dict[str, Any]:
+    return {"key": key, "payee": to.handle, "amount": {"amount": amount_minor, "currency": "EUR"}, **changed}
+
+
+def test_it_works() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    items = [item(ben, n, f"k{n}") for n in (10, 20, 30)]
+    reply = InProcess(ana).post(PATH, {"items": items})
+    document = reply.document
+    assert (reply.status, document["state"], document["succeeded"], document["refused"]) == (200, "done", 3, 0)
+    assert [one["status"] for one in document["items"]] == [201, 201, 201]
+    assert (balance(ana), balance(ben)) == (40, 60)
+    paid = [InProcess(ana).get(f"/api/v1/payments/{one['payment']}").document for one in document["items"]]
+    assert [payment["amount"]["amount"] for payment in paid] == [10, 20, 30]
+    books_are_right(ana, ben)
+
+
+def test_a_bad_line_is_named_and_the_others_are_paid() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    items = [
+        item(ben, 10, "good"),
+        item(ben, -1, "negative"),
+        item(ben, 10, "unknown") | {"payee": "nobody-at-all"},
+        item(ben, 500, "too-much"),
+        "nonsense",
+        item(ben, 10, "extra", surprise=1),
+        item(ben, 10, ""),
+        item(ben, 10, "last"),
+    ]
+    document = InProcess(ana).post(PATH, {"items": items}).document
+    assert [one["status"] for one in document["items"]] == [201, 422, 422, 422, 422, 422, 422, 201]
+    problems = [one["problem"] for one in document["items"]]
+    assert [p and p["code"] for p in problems[1:4]] == ["invalid_request", "payee_not_found", "insufficient_funds"]
+    assert problems[1]["errors"][0]["pointer"] == "/items/1/amount/amount"
+    assert problems[4]["errors"][0]["pointer"] == "/items/4"
+    assert problems[5]["errors"][0]["pointer"] == "/items/5/surprise"
+    assert (document["succeeded"], document["refused"]) == (2, 6)
+    assert balance(ben) == 20
+    books_are_right(ana, ben)
+
+
+def test_a_batch_that_is_sent_again_changes_nothing_and_answers_the_same() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    body = {"items": [item(ben, 10, "a"), item(ben, 1000, "b")]}
+    first, second = (InProcess(ana).post(PATH, body, key="batch") for _ in range(2))
+    assert (second.status, second.document) == (first.status, first.document)
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert balance(ben) == 10
+    other = InProcess(ana).post(PATH, {"items": [item(ben, 11, "a")]}, key="batch")
+    assert (other.status, other.document["code"]) == (422, "idempotency_key_reused")
+    assert other.document["object_id"] == first.document["id"]
+
+
+def test_an_item_and_a_single_payment_share_their_keys() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    body = item(ben, 10, "same")
+    single = InProcess(ana).post("/api/v1/payments", {k: v for k, v in body.items() if k != "key"}, key="same")
+    document = InProcess(ana).post(PATH, {"items": [body, item(ben, 99, "same")]}).document
+    assert document["items"][0]["payment"] == single.document["id"]
+    assert document["items"][1]["problem"]["code"] == "idempotency_key_reused"
+    assert balance(ben) == 10
+
+
+def test_what_was_interrupted_is_finished_by_the_worker() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    items = [item(ben, 10, f"k{n}") for n in range(5)]
+    with (
+        patch.object(bulk, "CHUNK_ITEMS_MAX", 2),
+        patch.object(bulk, "_keep", side_effect=Unavailable()),  # the first chunk is paid, and its outcome is lost
+    ):
+        reply = InProcess(ana).post(PATH, {"items": items})
+    assert (reply.status, reply.document["state"]) == (202, "processing")
+    assert balance(ben) == 20
+    batch = PaymentBatch.objects.latest("created_at")
+    assert bulk_runner.Resumer().step() is False  # somebody may still be at it
+    PaymentBatch.objects.filter(id=batch.id).update(claimed_until=batch.created_at)
+    assert bulk_runner.Resumer().step() is True
+    document = InProcess(ana).get(reply.headers["Location"]).document
+    assert (document["state"], document["succeeded"]) == ("done", 5)
+    assert balance(ben) == 50
+    books_are_right(ana, ben)
+
+
+def test_items_have_pages() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    batch = InProcess(ana).post(PATH, {"items": [item(ben, 1, f"k{n}") for n in range(5)]}).document["id"]
+    path, seen = f"{PATH}/{batch}/items?limit=2", []
+    while path:
+        page = InProcess(ana).get(path).document
+        seen.append([one["n"] for one in page["data"]])
+        path = page["next"]
+    assert seen == [[0, 1], [2, 3], [4]]
+
+
+def test_anothers_batch_is_not_there() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    batch = InProcess(ana).post(PATH, {"items": [item(ben, 1, "k")]}).document["id"]
+    for path in (f"{PATH}/{batch}", f"{PATH}/{batch}/items", f"{PATH}/bat_x"):
+        assert InProcess(ben).get(path).status == 404
+
+
+@pytest.mark.parametrize("items", [[], "x", None, [{}] * 10_001], ids=["none", "text", "null", "too many"])
+def test_what_is_no_batch_is_refused_whole(items: object) -> None:
+    reply = InProcess(person("ana")).post(PATH, {"items": items})
+    assert (reply.status, reply.document["errors"][0]["pointer"]) == (422, "/items")
+
+
+def test_two_thousand_at_once() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 3_000)
+    reply = InProcess(ana).post(PATH, {"items": [item(ben, 1, f"k{n}") for n in range(2_000)]})
+    assert (reply.status, reply.document["succeeded"]) == (200, 2_000)
+    pay(ana, ben, 1)
+    assert (balance(ana), balance(ben)) == (999, 2_001)
+    books_are_right(ana, ben)
