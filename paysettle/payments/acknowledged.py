@@ -2,7 +2,8 @@
 
 The file is the client's own log, one JSON object a line, written outside of the system under test:
 
-    {"party": "par_…", "key": "…", "outcome": "ok", "payment": "pay_…", "payee": "par_…", "amount": 1250, "currency": "EUR"}
+    {"party": "par_…", "key": "…", "outcome": "ok", "payment": "pay_…", "payee": "par_…", "amount": 1250,
+     "currency": "EUR"}     (in one line)
     {"party": "par_…", "key": "…", "outcome": "refused"}
     {"party": "par_…", "key": "…", "outcome": "unknown"}
 
@@ -55,7 +56,8 @@ def _payments(reads: Snapshot, digests: set[bytes]) -> dict[tuple[bytes, bytes],
     marks = ",".join(["%s"] * len(digests))
     rows = reads.fetch(
         "SELECT k.party_id, k.digest, p.id, p.payee_id, p.amount_minor, p.currency FROM kernel_idempotency_key k"  # noqa: S608
-        f" JOIN payments_payment p ON p.id = k.object_id WHERE k.digest IN ({marks}) AND k.operation = %s AND k.success",
+        " JOIN payments_payment p ON p.id = k.object_id"
+        f" WHERE k.digest IN ({marks}) AND k.operation = %s AND k.success",
         [*digests, SendPayment.name],
     )
     found: dict[tuple[bytes, bytes], list[dict[str, Any]]] = {}
