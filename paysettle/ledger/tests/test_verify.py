@@ -135,13 +135,13 @@ def test_an_entry_that_skips_a_line(books: Books) -> None:
     def plant(cursor: Any) -> None:
         cursor.execute(
             "INSERT INTO ledger_entry (account_id, sequence, transfer_id, amount_minor, balance_after_minor, booked_at)"
-            " SELECT account_id, sequence + 5, transfer_id, 1, balance_after_minor, booked_at FROM ledger_entry"
+            " SELECT account_id, sequence + 49, transfer_id, 1, balance_after_minor, booked_at FROM ledger_entry"
             " WHERE account_id = %s AND sequence = 1",
             [books.wallet],
         )
 
     found = findings_after(plant)
-    assert any(f"{books.shown_wallet} line 6 follows line" in line for line in found)
+    assert any(f"{books.shown_wallet} line 50 follows line" in line for line in found)
 
 
 @pytest.mark.usefixtures("books")
