@@ -227,6 +227,8 @@ UNFOLD = {
                 "title": "Money",
                 "items": [
                     _staff_link("Payments", "payments", "payments_payment_changelist"),
+                    _staff_link("Refunds", "undo", "payments_refund_changelist"),
+                    _staff_link("Payment batches", "stacks", "payments_paymentbatch_changelist"),
                     _staff_link("Settlements", "handshake", "settlements_settlement_changelist"),
                     _staff_link("Transfers", "swap_horiz", "ledger_transfer_changelist"),
                     _staff_link("Treasury moves", "account_balance", "payments_treasurymove_changelist"),
