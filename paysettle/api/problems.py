@@ -128,7 +128,7 @@ def as_domain_error(error: Exception) -> DomainError | None:
     """Return the refusal that an exception of Django or DRF means, or None for a fault of ours."""
     if isinstance(error, DomainError):
         return error
-    if isinstance(error, Error) and transactions.classify(error) is Fault.GONE:
+    if isinstance(error, Error) and transactions.classify(error) not in {Fault.BUG, Fault.DUPLICATE}:
         return Unavailable()
     if isinstance(error, exceptions.Throttled):
         return Throttled(retry_after_s=int(getattr(error, "wait", None) or 1))
