@@ -17,6 +17,8 @@ from tests.people import Person, deposit, person
 from tests.server import Client, Server
 from tests.wire import Wire
 
+pytestmark = pytest.mark.money
+
 HOT = "/api/v1/payments"
 AT_ONCE = 40
 PATIENCE_S = 20

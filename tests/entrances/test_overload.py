@@ -13,6 +13,8 @@ from tests.people import Person, deposit, person
 from tests.server import Reply, Server, running
 from tests.wire import Wire
 
+pytestmark = pytest.mark.money
+
 AT_ONCE_S = 2
 TAKEN_S = 0.3
 """How long the lane may need to take the first item out of its queue."""
