@@ -181,6 +181,7 @@ SPECTACULAR_SETTINGS = {
 }
 BODY_SIZE_MAX = 64 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_SIZE_MAX
+REQUEST_SIZE_MAX = 16 * 1024 * 1024  # of any address; each may allow less
 
 # --- Staff pages ------------------------------------------------------------------------------------------------
 

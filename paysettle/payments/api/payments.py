@@ -26,7 +26,7 @@ async def create_payment(request: HttpRequest) -> HttpResponse:
     """Pay someone: read the order, hand it to the lane, answer after COMMIT."""
     try:
         order = _order(request)
-        answer = await asyncio.wrap_future(lane.submit(send_payment, order))
+        answer = await asyncio.shield(asyncio.wrap_future(lane.submit(send_payment, order)))
     except DomainError as refusal:
         return problems.response(refusal)
     except Exception:
