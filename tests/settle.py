@@ -1,47 +1,19 @@
 """Settlements for tests: asked and decided through the lane."""
 
-import secrets
-
 from paysettle.kernel import identifiers
-from paysettle.kernel.idempotency import Answer, fingerprint
+from paysettle.kernel.idempotency import Answer
 from paysettle.kernel.lane import lane
-from paysettle.kernel.money import Money
 from paysettle.settlements.lifecycle import Verb
-from paysettle.settlements.operations.moves import SettlementDecision, SettlementRequest, move_settlement
+from paysettle.settlements.operations.moves import SettlementDecision, move_settlement
+from tests.orders import decision, request_order
 from tests.people import Person
-
-
-def request_order(
-    by: Person, debtor: Person, amount_minor: int, currency: str = "EUR", *, key: str | None = None
-) -> SettlementRequest:
-    """Return an order to ask for an amount."""
-    return SettlementRequest(
-        party_id=by.party_id,
-        key=key or secrets.token_hex(8),
-        fingerprint=fingerprint("request", debtor.handle, amount_minor, currency),
-        request_id=identifiers.show("req", identifiers.new()),
-        by=by.caller,
-        debtor=debtor.handle,
-        money=Money(amount_minor, currency),
-        reason="dinner",
-    )
 
 
 def decision_order(
     by: Person, what: Verb, settlement: str, *, version: int | None = 1, key: str | None = None
 ) -> SettlementDecision:
-    """Return an order to approve, reject or withdraw."""
-    return SettlementDecision(
-        party_id=by.party_id,
-        key=key or secrets.token_hex(8),
-        fingerprint=fingerprint(what.value, settlement, version),
-        request_id=identifiers.show("req", identifiers.new()),
-        by=by.caller,
-        what=what,
-        settlement_id=identifiers.parse("set", settlement),
-        reason="",
-        expected_version=version,
-    )
+    """Return an order to approve, reject or withdraw the settlement with this public id."""
+    return decision(by, what, identifiers.parse("set", settlement), version=version, key=key)
 
 
 def ask(by: Person, debtor: Person, amount_minor: int, currency: str = "EUR", *, key: str | None = None) -> Answer:
