@@ -40,6 +40,7 @@ test: .venv/dev
 
 test-long: .venv/dev
 	@TEST_LONG=1 $(PY) -m devservers run mariadb mysql kafka -- $(PY) -m pytest $(DATABASES) $(ARGS)
+	@$(PY) scripts/other_pythons.py
 
 check: .venv/dev
 	@$(PY) scripts/check.py
