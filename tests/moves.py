@@ -4,8 +4,10 @@ import secrets
 from dataclasses import replace
 from datetime import timedelta
 
+from paysettle.identity.caller import Caller
 from paysettle.kernel import identifiers
 from paysettle.kernel.idempotency import Answer, fingerprint
+from paysettle.kernel.identifiers import SYSTEM
 from paysettle.kernel.lane import lane
 from paysettle.kernel.money import Money
 from paysettle.payments.lifecycle import Verb
@@ -52,6 +54,19 @@ def move_order(
         payment_id=identifiers.parse("pay", payment),
         amount=None if amount_minor is None else Money(amount_minor, "EUR"),
         final=final,
+    )
+
+
+def expire_order(payment: str, *, key: str | None = None) -> PaymentMove:
+    """Return the system's order to expire a payment."""
+    return PaymentMove(
+        party_id=SYSTEM,
+        key=key or secrets.token_hex(8),
+        fingerprint=fingerprint("expire", payment),
+        request_id=identifiers.show("req", identifiers.new()),
+        by=Caller(party_id=SYSTEM, operator="tests"),
+        what=Verb.EXPIRE,
+        payment_id=identifiers.parse("pay", payment),
     )
 
 
