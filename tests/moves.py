@@ -4,23 +4,34 @@ import secrets
 from dataclasses import replace
 from datetime import timedelta
 
+from paysettle.identity.caller import Caller
 from paysettle.kernel import identifiers
 from paysettle.kernel.idempotency import Answer, fingerprint
+from paysettle.kernel.identifiers import SYSTEM
 from paysettle.kernel.lane import lane
 from paysettle.kernel.money import Money
 from paysettle.payments.lifecycle import Verb
 from paysettle.payments.operations.moves import PaymentMove, move_payment, refund_payment
-from paysettle.payments.operations.send import send_payment
+from paysettle.payments.operations.send import PaymentOrder, send_payment
 from tests.people import Person, payment_order
 
 WEEK = timedelta(days=7)
+
+
+def authorise_order(
+    by: Person, to: Person, amount_minor: int, *, hold_for: timedelta = WEEK, key: str | None = None
+) -> PaymentOrder:
+    """Return an order to hold money for a payee."""
+    order = payment_order(by, to, amount_minor, key=key)
+    said = fingerprint(to.handle, amount_minor, "EUR", "", hold_for.total_seconds())
+    return replace(order, hold_for=hold_for, fingerprint=said)
 
 
 def authorise(
     by: Person, to: Person, amount_minor: int, *, hold_for: timedelta = WEEK, key: str | None = None
 ) -> Answer:
     """Hold money for a payee."""
-    return lane.call(send_payment, replace(payment_order(by, to, amount_minor, key=key), hold_for=hold_for))
+    return lane.call(send_payment, authorise_order(by, to, amount_minor, hold_for=hold_for, key=key))
 
 
 def move_order(
@@ -43,6 +54,19 @@ def move_order(
         payment_id=identifiers.parse("pay", payment),
         amount=None if amount_minor is None else Money(amount_minor, "EUR"),
         final=final,
+    )
+
+
+def expire_order(payment: str, *, key: str | None = None) -> PaymentMove:
+    """Return the system's order to expire a payment."""
+    return PaymentMove(
+        party_id=SYSTEM,
+        key=key or secrets.token_hex(8),
+        fingerprint=fingerprint("expire", payment),
+        request_id=identifiers.show("req", identifiers.new()),
+        by=Caller(party_id=SYSTEM, operator="tests"),
+        what=Verb.EXPIRE,
+        payment_id=identifiers.parse("pay", payment),
     )
 
 

@@ -1,13 +1,26 @@
 """What should happen, in a few dozen lines: the model that the real system is compared with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Answer = tuple[str, str]
-"""`ok` or the code of a refusal, and what was made or changed: the name of the payment or settlement."""
+"""`ok` or the code of a refusal, and what was made or changed: the name of the payment, refund, settlement or batch."""
 
-STORED = {"insufficient_funds", "settlement_not_open"}
+STORED = {
+    "account_closed",
+    "account_frozen",
+    "capture_exceeds_hold",
+    "hold_expired",
+    "insufficient_funds",
+    "nothing_to_refund",
+    "payment_not_authorised",
+    "refund_exceeds_payment",
+    "settlement_not_open",
+}
 """Refusals that are kept under their key. All others may be corrected and sent again."""
+
+NOW = None
+"""How long the money is held: not at all."""
 
 
 @dataclass
@@ -22,19 +35,116 @@ class Settlement:
 
 
 @dataclass
+class Payment:
+    """Who pays whom how much, and what became of it."""
+
+    payer: str
+    payee: str
+    amount: int
+    state: str
+    captured: int = 0
+    refunded: int = 0
+    due: bool = False
+    """The deadline of its hold has passed."""
+
+    @property
+    def left(self) -> int:
+        return self.amount - self.captured if self.state == "authorised" else 0
+
+    def __str__(self) -> str:
+        parts = [self.state]
+        if self.state == "authorised" and self.captured:
+            parts.append("part captured")
+        if self.state == "completed" and self.captured < self.amount:
+            parts.append("part released")
+        if self.refunded:
+            parts.append("refunded" if self.refunded == self.captured else "part refunded")
+        return ", ".join([*parts, "due"] if self.left and self.due else parts)
+
+
+@dataclass(frozen=True)
+class Line:
+    """An order of a batch; one without a payee cannot be read."""
+
+    key: str
+    to: str = ""
+    amount: int = 0
+    hold_s: int | None = NOW
+
+
+@dataclass
 class Oracle:
-    """Balances, settlements and the answers given under keys."""
+    """Balances, held money, wallets, payments, settlements and the answers given under keys."""
 
     balances: dict[str, int]
+    order: Sequence[str] = ()
+    """In which order the wallets of an item are looked at."""
+    wallets: dict[str, str] = field(default_factory=dict)
+    payments: dict[str, Payment] = field(default_factory=dict)
     settlements: dict[str, Settlement] = field(default_factory=dict)
     answers: dict[tuple[str, str, str], tuple[object, Answer]] = field(default_factory=dict)
-    paid: int = 0
+    refunds: int = 0
+    batches: int = 0
 
-    def deposit(self, who: str, amount: int) -> None:
-        self.balances[who] += amount
+    def held(self, who: str) -> int:
+        """Return what is held of somebody's money."""
+        return sum(payment.left for payment in self.payments.values() if payment.payer == who)
 
-    def pay(self, by: str, to: str, amount: int, key: str) -> Answer:
-        return self._once("pay", by, key, (to, amount), lambda: self._pay(by, to, amount))
+    def deposit(self, who: str, amount: int) -> Answer:
+        code = self._refusal({who: amount})
+        if code == "ok":
+            self.balances[who] += amount
+        return code, ""
+
+    def pay(self, by: str, to: str, amount: int, key: str, hold_s: int | None = NOW) -> Answer:
+        return self._once("pay", by, key, (to, amount, hold_s), lambda: self._pay(by, to, amount, hold_s))
+
+    def bulk(self, by: str, lines: Sequence[Line], key: str) -> tuple[Answer, list[Answer]]:
+        """Return the answer to a batch and, if it is a new one, those to its lines."""
+        outcomes: list[Answer] = []
+
+        def act() -> Answer:
+            outcomes.extend(
+                self.pay(by, line.to, line.amount, line.key, line.hold_s) if line.to else ("invalid_request", "")
+                for line in lines
+            )
+            self.batches += 1
+            return "ok", f"batch {self.batches}"
+
+        return self._once("bulk", by, key, tuple(lines), act), outcomes
+
+    def capture(self, by: str, name: str, amount: int | None, key: str, *, final: bool) -> Answer:
+        request = ("capture", name, amount, final)
+        return self._once("move", by, key, request, lambda: self._capture(by, name, amount, final=final))
+
+    def release(self, by: str, name: str, key: str) -> Answer:
+        return self._once("move", by, key, ("release", name), lambda: self._release(by, name))
+
+    def refund(self, by: str, name: str, amount: int | None, key: str) -> Answer:
+        return self._once("refund", by, key, (name, amount), lambda: self._refund(by, name, amount))
+
+    def expire(self, name: str) -> Answer:
+        """Let the system give back what a hold that is due has left."""
+        it = self.payments[name]
+        if it.state != "authorised":
+            return "payment_not_authorised", ""
+        if not it.due:
+            return "hold_not_due", ""
+        it.state = "completed" if it.captured else "expired"
+        return "ok", name
+
+    def change_wallet(self, who: str, verb: str) -> str:
+        """Freeze, reopen or close a wallet."""
+        before = self.wallets.get(who, "open")
+        after = {"freeze": "frozen", "reopen": "open", "close": "closed"}[verb]
+        if before == after:
+            return "ok"
+        if before == "closed":
+            return "account_is_closed"
+        if after == "closed" and self.balances[who]:
+            return "account_not_empty"
+        self.wallets[who] = after
+        return "ok"
 
     def ask(self, by: str, debtor: str, amount: int, key: str) -> Answer:
         return self._once("settle", by, key, ("ask", debtor, amount), lambda: self._ask(by, debtor, amount))
@@ -51,14 +161,60 @@ class Oracle:
             self.answers[operation, by, key] = (request, answer)
         return answer
 
-    def _pay(self, by: str, to: str, amount: int) -> Answer:
+    def _pay(self, by: str, to: str, amount: int, hold_s: int | None) -> Answer:
         if by == to:
             return "payment_to_oneself", ""
-        if self.balances[by] < amount:
-            return "insufficient_funds", ""
-        self._move(by, to, amount)
-        self.paid += 1
-        return "ok", f"payment {self.paid}"
+        code = self._move(by, to, amount) if hold_s is NOW else self._refusal({by: 0}, {by: amount})
+        if code != "ok":
+            return code, ""
+        name = f"payment {len(self.payments) + 1}"
+        if hold_s is NOW:
+            self.payments[name] = Payment(by, to, amount, "completed", captured=amount)
+        else:
+            self.payments[name] = Payment(by, to, amount, "authorised", due=hold_s <= 0)
+        return "ok", name
+
+    def _capture(self, by: str, name: str, amount: int | None, *, final: bool) -> Answer:
+        it = self.payments[name]
+        code = self._payees_move(it, by, {"authorised"})
+        amount = it.left if amount is None else amount
+        if code == "ok" and it.due:
+            code = "hold_expired"
+        if code == "ok" and amount > it.left:
+            code = "capture_exceeds_hold"
+        if code == "ok":
+            code = self._move(it.payer, it.payee, amount, from_hold=amount)
+        if code != "ok":
+            return code, ""
+        it.captured += amount
+        if final or not it.left:
+            it.state = "completed"
+        return "ok", name
+
+    def _release(self, by: str, name: str) -> Answer:
+        it = self.payments[name]
+        code = self._payees_move(it, by, {"authorised"})
+        if code != "ok":
+            return code, ""
+        it.state = "completed" if it.captured else "released"
+        return "ok", name
+
+    def _refund(self, by: str, name: str, amount: int | None) -> Answer:
+        it = self.payments[name]
+        code = self._payees_move(it, by, {state for state in ("authorised", "completed") if it.captured})
+        if code == "payment_not_authorised":
+            code = "nothing_to_refund"
+        left = it.captured - it.refunded
+        amount = left if amount is None else amount
+        if code == "ok" and not 0 < amount <= left:
+            code = "refund_exceeds_payment"
+        if code == "ok":
+            code = self._move(it.payee, it.payer, amount)
+        if code != "ok":
+            return code, ""
+        it.refunded += amount
+        self.refunds += 1
+        return "ok", f"refund {self.refunds}"
 
     def _ask(self, by: str, debtor: str, amount: int) -> Answer:
         if by == debtor:
@@ -78,13 +234,34 @@ class Oracle:
         if version != it.version:
             return "version_mismatch", ""
         if verb == "approve":
-            if self.balances[it.debtor] < it.amount:
-                return "insufficient_funds", ""
-            self._move(it.debtor, it.asker, it.amount)
+            code = self._move(it.debtor, it.asker, it.amount)
+            if code != "ok":
+                return code, ""
         it.state = {"approve": "settled", "reject": "rejected", "withdraw": "withdrawn"}[verb]
         it.version += 1
         return "ok", name
 
-    def _move(self, payer: str, payee: str, amount: int) -> None:
-        self.balances[payer] -= amount
-        self.balances[payee] += amount
+    @staticmethod
+    def _payees_move(it: Payment, by: str, states: set[str]) -> str:
+        if by not in {it.payer, it.payee}:
+            return "not_found"
+        if by != it.payee:
+            return "not_the_payee"
+        return "ok" if it.state in states else "payment_not_authorised"
+
+    def _move(self, payer: str, payee: str, amount: int, *, from_hold: int = 0) -> str:
+        code = self._refusal({payer: -amount, payee: amount}, {payer: -from_hold})
+        if code == "ok":
+            self.balances[payer] -= amount
+            self.balances[payee] += amount
+        return code
+
+    def _refusal(self, changes: Mapping[str, int], held_changes: Mapping[str, int] | None = None) -> str:
+        """Return the first reason why balances and held money may not change so, or `ok`."""
+        for who in sorted(changes, key=self.order.index):
+            if self.wallets.get(who, "open") != "open":
+                return f"account_{self.wallets[who]}"
+            needed = (held_changes or {}).get(who, 0) - changes[who]
+            if needed > max(0, self.balances[who] - self.held(who)):
+                return "insufficient_funds"
+        return "ok"

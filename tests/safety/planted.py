@@ -14,11 +14,12 @@ from paysettle.kernel.transactions import Row, Statement, Transaction
 class Naive(Transaction):
     """Reads, changes in Python and saves: no lock on what it read, no look whether that has changed since.
 
-    Three more nets would each catch it: the primary keys of an account's lines and of a settlement's moves, and the
-    streams of events. They are out of the way too.
+    Four more nets would each catch it: the primary keys of an account's lines, of a hold's steps and of a settlement's
+    moves, and the streams of events. They are out of the way too.
     """
 
     meet: threading.Barrier | None = None
+    out_of_the_way = frozenset({"ledger_entry", "ledger_hold_move", "settlements_move"})
 
     def fetch_in(self, sql: str, values: Iterable[Any], parameters: Sequence[Any] = ()) -> list[Row]:
         rows = super().fetch_in(sql.removesuffix(" FOR UPDATE"), values, parameters)
@@ -27,7 +28,7 @@ class Naive(Transaction):
         return rows
 
     def inserts(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Statement]:
-        return [] if table in {"ledger_entry", "settlements_move"} else super().inserts(table, columns, rows)
+        return [] if table in self.out_of_the_way else super().inserts(table, columns, rows)
 
     def update(
         self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, guard: Sequence[str]
