@@ -154,7 +154,7 @@ def _mysql_options() -> dict[str, Any]:
         "isolation_level": "read committed",
         "init_command": (
             "SET sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
-            " time_zone='+00:00', innodb_lock_wait_timeout=4"
+            " time_zone='+00:00', innodb_lock_wait_timeout=2"
         ),
         "connect_timeout": 5,
         "read_timeout": 60,

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "paysettle.identity.api.strict_bodies.StrictAllauthBodies",
 ]
 
+CSRF_FAILURE_VIEW = "paysettle.api.problems.csrf_failure"
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = False

@@ -8,6 +8,7 @@ import json
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 from rest_framework.parsers import BaseParser
@@ -15,6 +16,9 @@ from rest_framework.parsers import BaseParser
 from paysettle.kernel.errors import DomainError
 
 DEPTH_MAX = 8
+INTEGER_LENGTH_MAX = 20
+INTEGER_BEYOND = 10**20
+"""What stands for a whole number of more digits: too large for every field."""
 
 Body = dict[str, Any]
 
@@ -60,13 +64,14 @@ def read(request: HttpRequest, *, size_max: int | None = None) -> Body:
     charset = (request.content_params or {}).get("charset", "utf-8").lower()
     if content_type != "application/json" or charset not in {"utf-8", "utf8"}:
         raise UnsupportedMediaType
-    limit = settings.BODY_SIZE_MAX if size_max is None else size_max
     try:
-        # Not `request.body`, whose limit is the same for all addresses; one byte more shows that there is more.
-        raw = request.read(limit + 1)
+        # `request.body` has one limit for all addresses; where another holds, one byte more shows that there is more.
+        raw = request.body if size_max is None else request.read(size_max + 1)
+    except RequestDataTooBig:
+        raise BodyTooLarge from None
     except UnreadablePostError:
         raise MalformedBody("The body ended early.") from None
-    return parse(raw, size_max=limit)
+    return parse(raw, size_max=settings.BODY_SIZE_MAX if size_max is None else size_max)
 
 
 def read_optional(request: HttpRequest) -> Body:
@@ -112,8 +117,10 @@ def _object(pairs: list[tuple[str, Any]]) -> Body:
 
 
 def _integer(literal: str) -> int | Number:
-    if literal == "-0" or len(literal) > 20:
+    if literal == "-0":
         return Number(literal)
+    if len(literal) > INTEGER_LENGTH_MAX:  # further digits say nothing to anybody, and cost time
+        return -INTEGER_BEYOND if literal.startswith("-") else INTEGER_BEYOND
     return int(literal)
 
 

@@ -22,7 +22,9 @@ from paysettle.events.kafka.subscription import Subscription
 from paysettle.events.parts import Outage, Part
 from paysettle.events.queries import oldest_unhandled
 from paysettle.kernel.errors import OutcomeUnknown, Unavailable
+from paysettle.kernel.jobs import JobRunner
 from paysettle.notifications.mail.sender import MailSender
+from paysettle.payments.bulk_runner import Resumer
 
 IDLE_WAIT_S = 0.2
 BACKOFF_S_MAX = 10.0
@@ -33,15 +35,22 @@ PARTS: dict[str, Callable[[], list[Part]]] = {
     "relay": lambda: [Relay()],
     "consume": lambda: [Subscription(consumer) for consumer in registered()],
     "mail": lambda: [MailSender()],
+    "jobs": lambda: [JobRunner()],
+    "bulk": lambda: [Resumer()],
 }
-"""What a worker can do. `dispatch` is the bus in this process, `relay` and `consume` are the one over Kafka."""
+"""What a worker can do.
+
+`dispatch` is the bus in this process, `relay` and `consume` are the one over Kafka; `jobs` does what comes round by
+itself, `bulk` finishes payment batches that were interrupted.
+"""
 
 _log = structlog.get_logger(__name__)
 
 
 def duties() -> list[str]:
     """Return the names of the parts that this installation needs."""
-    return ["relay", "consume", "mail"] if settings.KAFKA_BOOTSTRAP_SERVERS else ["dispatch", "mail"]
+    bus = ["relay", "consume"] if settings.KAFKA_BOOTSTRAP_SERVERS else ["dispatch"]
+    return [*bus, "mail", "jobs", "bulk"]
 
 
 def run(names: Iterable[str]) -> None:

@@ -10,6 +10,10 @@ class IdentityConfig(AppConfig):
     label = "identity"
 
     def ready(self) -> None:
-        """Register the system checks and the description of our access token."""
+        """Register the system checks, the description of our access token, and the jobs."""
         from paysettle.identity import checks  # noqa: F401 - both register when they are loaded
         from paysettle.identity.api import schema  # noqa: F401
+        from paysettle.identity.operations import refresh_tokens, sessions
+        from paysettle.kernel import jobs
+
+        jobs.register(refresh_tokens.FORGET_EXPIRED, sessions.FORGET_EXPIRED)

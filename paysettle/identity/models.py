@@ -66,7 +66,7 @@ class Membership(models.Model):
 
     class Meta:
         db_table = "identity_membership"
-        constraints = [models.UniqueConstraint("user", "party", name="identity_membership_once")]
+        constraints = [models.UniqueConstraint(fields=["user", "party"], name="identity_membership_once")]
 
     def __str__(self) -> str:
         return f"{self.user_id} for {self.party_id}"
@@ -134,10 +134,13 @@ class VerifiedAddress(models.Model):
 
 
 class AdminVerb(models.TextChoices):
-    """What staff did to a person or a party."""
+    """What staff did to a person, a party or an account."""
 
     DISABLED = "disabled"
     ENABLED = "enabled"
+    FROZEN = "frozen"
+    REOPENED = "reopened"
+    CLOSED = "closed"
 
 
 class AdminAction(InsertOnlyModel):

@@ -10,6 +10,7 @@ class KernelConfig(AppConfig):
 
     def ready(self) -> None:
         """Put the triggers back after every migrate: a table rebuild on SQLite drops them silently."""
-        from paysettle.kernel import insert_only
+        from paysettle.kernel import insert_only, jobs, retention
 
+        jobs.register(retention.FORGET_OLD_ANSWERS)
         post_migrate.connect(insert_only.install_after_migrate, dispatch_uid="kernel.insert_only")

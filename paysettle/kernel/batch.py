@@ -19,7 +19,7 @@ from django.db import Error
 from paysettle.kernel import transactions
 from paysettle.kernel.errors import DomainError, InternalError
 from paysettle.kernel.idempotency import Answer, Item, Keys
-from paysettle.kernel.transactions import Fault, Transaction
+from paysettle.kernel.transactions import Contended, Fault, LockWaitTimedOut, Transaction
 
 I = TypeVar("I", bound=Item)  # noqa: E741 - the item of an operation
 
@@ -76,40 +76,67 @@ class Operation(ABC, Generic[I]):
 Outcome = Answer | DomainError
 
 
-def run(operation: Operation[I], items: Sequence[I]) -> list[Outcome]:
+def run(operation: Operation[I], items: Sequence[I], *, skip_locked: bool = False) -> list[Outcome]:
     """Carry out a batch and return an outcome for each item, in order.
 
-    An outcome is an Answer (stored under the key, refusals too) or a DomainError that is not stored. A batch that
-    fails for a reason of its own goes again as a whole (a twin in another process may have stored the key first) and
-    then one by one, so that one bad item fails alone.
+    An outcome is an Answer (stored under the key, refusals too) or a DomainError that is not stored. What goes wrong
+    for the batch costs as few items as possible:
+
+    - a deadlock: the batch again, in halves;
+    - a row that somebody holds for long: the batch again, passing over what is locked. Its items are RowLocked, and
+      may be tried again with `skip_locked`;
+    - a key that a twin in another process has stored meanwhile: the batch again, the look-up finds it now;
+    - any other error: in halves, until the bad item fails alone.
     """
     try:
-        return _run(operation, items)
+        return _run(operation, items, skip_locked=skip_locked)
+    except LockWaitTimedOut as error:
+        return [error] * len(items) if skip_locked else run(operation, items, skip_locked=True)
+    except Contended:
+        return _in_halves(operation, items, skip_locked=skip_locked) if len(items) > 1 else _once_more(operation, items)
     except DomainError as error:
         return [error] * len(items)
     except Exception as error:
         if isinstance(error, Error) and transactions.classify(error) is Fault.DUPLICATE:
             _log.info("batch_again", operation=operation.name, items=len(items))
-        else:
-            _log.exception("batch_failed", operation=operation.name, items=len(items))
-    if len(items) > 1:
-        return [run(operation, [item])[0] for item in items]
-    return _last_try(operation, items[0])
+            return _once_more(operation, items)
+        _log.exception("batch_failed", operation=operation.name, items=len(items))
+        return [InternalError()] if len(items) == 1 else _in_halves(operation, items, skip_locked=skip_locked)
 
 
-def _last_try(operation: Operation[I], item: I) -> list[Outcome]:
+def _in_halves(operation: Operation[I], items: Sequence[I], *, skip_locked: bool) -> list[Outcome]:
+    middle = len(items) // 2
+    return [
+        outcome
+        for half in (items[:middle], items[middle:])
+        for outcome in run(operation, half, skip_locked=skip_locked)
+    ]
+
+
+def _once_more(operation: Operation[I], items: Sequence[I]) -> list[Outcome]:
+    """Run a batch patiently: after a deadlock of a single item, or after a key of the batch was taken.
+
+    If that fails too, then item by item; nothing goes round for ever.
+    """
     try:
-        return _run(operation, [item])
+        return _run(operation, items, attempts=transactions.ATTEMPTS_MAX)
     except DomainError as error:
-        return [error]
+        return [error] * len(items)
     except Exception:
-        _log.exception("item_failed", operation=operation.name, request_id=item.request_id)
-        return [InternalError()]
+        _log.exception("batch_failed_again", operation=operation.name, items=len(items))
+        return [InternalError()] if len(items) == 1 else [o for item in items for o in _once_more(operation, [item])]
 
 
-def _run(operation: Operation[I], items: Sequence[I]) -> list[Outcome]:
+def _run(
+    operation: Operation[I],
+    items: Sequence[I],
+    *,
+    attempts: int = 1,
+    skip_locked: bool = False,
+) -> list[Outcome]:
     prepared = transactions.read(lambda: [(item, operation.prepare(item)) for item in items])
-    return transactions.run(partial(_execute, operation, prepared), repeatable=True)
+    work = partial(_execute, operation, prepared)
+    return transactions.run(work, repeatable=True, attempts=attempts, skip_locked=skip_locked)
 
 
 def _execute(operation: Operation[I], prepared: Sequence[tuple[I, Any]], tx: Transaction) -> list[Outcome]:

@@ -44,6 +44,14 @@ def digest_of(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
+class IdempotencyKeyExpired(DomainError):
+    """The key made an object so long ago that the answer is not kept any more."""
+
+    code = "idempotency_key_expired"
+    status = 409
+    title = "This idempotency key was used long ago; its answer is not kept any more."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One request for an operation, as it travels through the lane."""
@@ -100,18 +108,23 @@ class Keys:
         for party, digest, print_, status, text, object_id, request_id in rows:
             if (bytes(party), bytes(digest)) in wanted:
                 made = None if object_id is None else UUID(bytes=bytes(object_id))
-                answer = Answer(status, text, made, request_id)
+                answer = Answer(status, text or "", made, request_id)
                 self._known[bytes(party), bytes(digest)] = (bytes(print_), answer)
 
     def find(self, item: Item) -> Answer | None:
-        """Return the stored answer for an item, if there is one; raise IdempotencyKeyReused for another request."""
+        """Return the stored answer for an item, if there is one.
+
+        Raises IdempotencyKeyReused for another request, IdempotencyKeyExpired when the answer was dropped.
+        """
         known = self._known.get((item.party_id.bytes, item.digest))
         if known is None:
             return None
         print_, answer = known
+        made = None if answer.object_id is None else identifiers.show(self._prefix, answer.object_id)
         if print_ != item.fingerprint:
-            made = None if answer.object_id is None else identifiers.show(self._prefix, answer.object_id)
             raise IdempotencyKeyReused(object_id=made)
+        if not answer.text:
+            raise IdempotencyKeyExpired(object_id=made)
         return replace(answer, replayed=True)
 
     def remember(self, item: Item, answer: Answer, *, success: bool, at: datetime) -> None:

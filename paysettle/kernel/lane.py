@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -20,11 +21,25 @@ from paysettle.kernel import batch, transactions
 from paysettle.kernel.batch import I, Operation
 from paysettle.kernel.errors import InternalError, OutcomeUnknown, Overloaded
 from paysettle.kernel.idempotency import Answer
+from paysettle.kernel.transactions import RowLocked
 
 BATCH_MAX = 256
 
+LOCKED_WAIT_S = 0.02
+"""How long the lane rests when all that waits is locked by somebody else."""
+
 _log = structlog.get_logger(__name__)
-_Waiting = tuple[Operation[Any], Any, "Future[Answer]", float]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """An item in the queue, its future, and until when it may be carried out (monotonic seconds)."""
+
+    operation: Operation[Any]
+    item: Any
+    future: "Future[Answer]"
+    deadline: float
+    passed_over: bool = False
 
 
 class Lane:
@@ -36,6 +51,7 @@ class Lane:
         self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
         self._busy_since: float | None = None
+        self._passed_over: list[_Waiting] = []
 
     def submit(self, operation: Operation[I], item: I) -> "Future[Answer]":
         """Queue an item and return its future: an Answer after COMMIT, or a DomainError that is not stored.
@@ -48,7 +64,7 @@ class Lane:
         self._start()
         future: Future[Answer] = Future()
         try:
-            self._queue.put_nowait((operation, item, future, time.monotonic() + self.deadline_s))
+            self._queue.put_nowait(_Waiting(operation, item, future, time.monotonic() + self.deadline_s))
         except queue.Full:
             raise Overloaded from None
         return future
@@ -91,58 +107,71 @@ class Lane:
     def _work(self) -> None:
         while True:
             waiting, ended = self._drain()
-            for operation, members in _by_operation(waiting):
+            again, self._passed_over = self._passed_over, []
+            for operation, members in _by_operation(waiting + again):
                 self._busy_since = time.monotonic()
                 self._carry_out(operation, members)
             self._busy_since = None
-            if ended:
+            if ended and not self._passed_over:
                 connections.close_all()
                 return
 
     def _drain(self) -> tuple[list[_Waiting], bool]:
-        """Wait for the first item, then take what else is there; tell whether the lane is to end."""
+        """Wait for the first item, then take what else is there; tell whether the lane is to end.
+
+        While items were passed over because their rows are locked, nobody is waited for longer than a moment.
+        """
         waiting: list[_Waiting] = []
-        entry = self._queue.get()
-        while entry is not None:
-            waiting.append(entry)
-            if len(waiting) == BATCH_MAX:
-                return waiting, False
-            try:
+        try:
+            entry = self._queue.get(timeout=LOCKED_WAIT_S if self._passed_over else None)
+            while entry is not None:
+                waiting.append(entry)
+                if len(waiting) == BATCH_MAX:
+                    return waiting, False
                 entry = self._queue.get_nowait()
-            except queue.Empty:
-                return waiting, False
+        except queue.Empty:
+            return waiting, False
+        if self._passed_over:
+            self._queue.put(None)  # the end comes after them
         return waiting, True
 
     def _carry_out(self, operation: Operation[Any], waiting: list[_Waiting]) -> None:
         now = time.monotonic()
         claimed: list[_Waiting] = []
         for entry in waiting:
-            future, deadline = entry[2], entry[3]
             # Claiming first: a client who left can neither undo a posted payment nor kill this thread.
-            if not future.set_running_or_notify_cancel():
+            if not entry.passed_over and not entry.future.set_running_or_notify_cancel():
                 continue
-            if now > deadline:
-                future.set_exception(Overloaded("The request waited too long and was not carried out."))
+            if now > entry.deadline:
+                entry.future.set_exception(Overloaded("The request waited too long and was not carried out."))
             else:
                 claimed.append(entry)
         if not claimed:
             return
         try:
-            outcomes = batch.run(operation, [entry[1] for entry in claimed])
+            skip_locked = any(entry.passed_over for entry in claimed)
+            outcomes = batch.run(operation, [entry.item for entry in claimed], skip_locked=skip_locked)
         except BaseException:
             _log.exception("lane_failed", operation=operation.name)
             outcomes = [InternalError()] * len(claimed)
         for entry, outcome in zip(claimed, outcomes, strict=True):
-            if isinstance(outcome, Answer):
-                entry[2].set_result(outcome)
-            else:
-                entry[2].set_exception(outcome)
+            self._resolve(entry, outcome)
+
+    def _resolve(self, entry: _Waiting, outcome: batch.Outcome) -> None:
+        if isinstance(outcome, Answer):
+            entry.future.set_result(outcome)
+        elif isinstance(outcome, RowLocked) and time.monotonic() < entry.deadline:
+            # One stuck row must not stall the others: they go on, and this one is tried again beside them.
+            entry.passed_over = True
+            self._passed_over.append(entry)
+        else:
+            entry.future.set_exception(outcome)
 
 
 def _by_operation(waiting: list[_Waiting]) -> list[tuple[Operation[Any], list[_Waiting]]]:
     groups: dict[str, tuple[Operation[Any], list[_Waiting]]] = {}
     for entry in waiting:
-        groups.setdefault(entry[0].name, (entry[0], []))[1].append(entry)
+        groups.setdefault(entry.operation.name, (entry.operation, []))[1].append(entry)
     return list(groups.values())
 
 

@@ -1,4 +1,4 @@
-"""The kernel's one table: idempotency keys."""
+"""The kernel's tables: idempotency keys and scheduled jobs."""
 
 from django.db import models
 
@@ -17,9 +17,25 @@ class IdempotencyKey(models.Model):
     success = models.BooleanField()
     status = models.PositiveSmallIntegerField()
     object_id = NullableIdField()
-    answer = models.TextField()
+    answer = models.TextField(null=True)  # noqa: DJ001 - null once it has been dropped
     request_id = models.CharField(max_length=128)
     created_at = models.DateTimeField()
 
     class Meta:
         db_table = "kernel_idempotency_key"
+        indexes = [models.Index(fields=["created_at"], name="kernel_key_by_age")]
+
+
+class ScheduledJob(models.Model):
+    """When a job is due, and who has claimed it until when (`kernel/jobs.py`)."""
+
+    name = models.CharField(max_length=60, primary_key=True)
+    next_run_at = models.DateTimeField()
+    token = models.BigIntegerField(default=0)
+    held_until = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=80, default="")
+    last_done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "kernel_scheduled_job"

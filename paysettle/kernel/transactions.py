@@ -37,6 +37,8 @@ PATIENCE_S = 5.0
 ROWS_PER_STATEMENT_MAX = 1000
 """MariaDB turns an IN list of more values into a subquery, and SQLite bounds the variables of a statement."""
 
+LOCK_WAIT_TIMEOUT = 1205
+
 _log = structlog.get_logger(__name__)
 _open = threading.local()
 
@@ -54,15 +56,16 @@ class Fault(Enum):
 _MYSQL_FAULTS = {
     1213: Fault.ROLLED_BACK,  # deadlock; Galera raises it at COMMIT too
     1020: Fault.ROLLED_BACK,  # record has changed: MariaDB's snapshot isolation
-    1205: Fault.ROLLED_BACK,  # lock wait timeout: only the statement failed, we roll the rest back ourselves
+    LOCK_WAIT_TIMEOUT: Fault.ROLLED_BACK,  # only the statement failed: we roll the rest back ourselves
     1114: Fault.FULL,
     1021: Fault.FULL,
     1062: Fault.DUPLICATE,
     **dict.fromkeys(
         # Not connected, lost, refused, shutting down, read-only, no quorum.
-        (0, 1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1180, 1203, 1290, 1927, 2002, 2003, 2006, 2013, 2014, 2055, 4031),
+        (0, 1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1180, 1203, 1290, 1927, 2002, 2003, 2006, 2013, 2014, 2055),
         Fault.GONE,
     ),
+    4031: Fault.GONE,  # MySQL closed it because it was idle; MariaDB just hangs up
 }
 _SQLITE_FAULTS = {5: Fault.ROLLED_BACK, 6: Fault.ROLLED_BACK, 10: Fault.GONE, 13: Fault.FULL, 14: Fault.GONE}
 _SQLITE_DUPLICATES = {1555, 2067}  # SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE
@@ -80,17 +83,31 @@ def classify(error: Error) -> Fault:
     return _MYSQL_FAULTS.get(code, Fault.BUG) if isinstance(code, int) else Fault.BUG
 
 
+class Contended(Unavailable):
+    """The database took the transaction back as often as it was run: others were in its way."""
+
+
+class LockWaitTimedOut(Contended):
+    """Somebody holds a row of the transaction for longer than a statement may wait."""
+
+
+class RowLocked(Unavailable):
+    """A row that an item needs is locked by somebody else, and the item was passed over (SKIP LOCKED)."""
+
+
 class Transaction:
     """One open database transaction: the statements it may run and what it writes last.
 
     Statements use `%s` for every parameter on every database. Identifiers travel as 16 bytes, times through `time`.
     """
 
-    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+    def __init__(self, connection: BaseDatabaseWrapper, *, skip_locked: bool = False) -> None:
         self._connection = connection
         self._failed = False
         self.mysql = connection.vendor == "mysql"
-        self.for_update = " FOR UPDATE" if self.mysql else ""  # SQLite's transactions are exclusive from BEGIN on
+        self.skip_locked = skip_locked and self.mysql
+        # SQLite's transactions are exclusive from BEGIN on.
+        self.for_update = "" if not self.mysql else " FOR UPDATE SKIP LOCKED" if self.skip_locked else " FOR UPDATE"
         self.collected: list[Any] = []
         self.committing = False
 
@@ -129,7 +146,9 @@ class Transaction:
             statements.append((sql, [value for row in piece for value in row]))
         return statements
 
-    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, guard: Sequence[str]) -> None:
+    def update(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, guard: Sequence[str]
+    ) -> None:
         """Update rows by primary key with one statement; each row is `(id, value of each column…, of each guard…)`.
 
         `guard` names the columns that must still hold the values that were read. Raises RuntimeError when one row
@@ -222,13 +241,22 @@ def is_open() -> bool:
     return connections[DEFAULT_DB_ALIAS].in_atomic_block
 
 
-def run(work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:
+def run(
+    work: Callable[[Transaction], T],
+    *,
+    repeatable: bool = False,
+    attempts: int = ATTEMPTS_MAX,
+    skip_locked: bool = False,
+) -> T:
     """Run `work` in a transaction of its own and return its result once COMMIT was acknowledged.
 
     `work` may run several times: it must not touch anything but the transaction. With `repeatable` it finds out by
     itself what an earlier run has committed (by its idempotency keys), so it is run again after a COMMIT whose
-    outcome is unknown. Raises OutcomeUnknown when that is not so or does not help within PATIENCE_S, Unavailable when
-    nothing was done, RuntimeError inside an open transaction, and otherwise whatever `work` raises.
+    outcome is unknown. With `skip_locked` its locks pass over rows that others hold.
+
+    Raises OutcomeUnknown when the outcome is unknown and running again is not allowed or does not help within
+    PATIENCE_S, Contended after `attempts` runs that the database took back, Unavailable when nothing was done,
+    RuntimeError inside an open transaction, and otherwise whatever `work` raises.
     """
     if is_open():
         raise RuntimeError("A transaction that is retried cannot run inside another one.")
@@ -238,7 +266,7 @@ def run(work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:
     unknown = False
     while True:
         attempt += 1
-        tx = Transaction(connection)
+        tx = Transaction(connection, skip_locked=skip_locked)
         try:
             return _once(tx, work)
         except Error as error:
@@ -248,14 +276,20 @@ def run(work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:
             if fault is Fault.GONE:
                 connection.close()
                 unknown = unknown or tx.committing
-            exhausted = attempt >= ATTEMPTS_MAX if fault is Fault.ROLLED_BACK else time.monotonic() > give_up_at
+            exhausted = attempt >= attempts if fault is Fault.ROLLED_BACK else time.monotonic() > give_up_at
             _log.warning("transaction_failed", fault=fault.name, code=str(error.args[:1]), attempt=attempt)
             if unknown and (exhausted or not repeatable):
                 raise OutcomeUnknown from error
+            if exhausted and fault is Fault.ROLLED_BACK:
+                raise (LockWaitTimedOut if _is_lock_wait(error) else Contended) from error
             if exhausted or fault is Fault.FULL:
                 raise Unavailable from error
         # Jitter keeps two transactions that met from meeting again.
         time.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.5)))  # noqa: S311
+
+
+def _is_lock_wait(error: Error) -> bool:
+    return bool(error.args) and error.args[0] == LOCK_WAIT_TIMEOUT
 
 
 def read(work: Callable[[], T]) -> T:

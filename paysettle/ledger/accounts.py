@@ -55,7 +55,7 @@ def open_missing(places: Iterable[Place]) -> None:
         for owner_id, kind, currency in places:
             tx.execute(
                 f"{ignore} INTO ledger_account (id, owner_id, kind, currency, balance_minor, held_minor, sequence,"
-                " floor_minor, state, last_booked_at) VALUES (%s, %s, %s, %s, 0, 0, 0, %s, 'open', %s)",
+                " floor_minor, state, version, last_booked_at) VALUES (%s, %s, %s, %s, 0, 0, 0, %s, 'open', 0, %s)",
                 [identifiers.new().bytes, owner_id.bytes, kind, currency, KINDS[kind].floor_minor, now],
             )
 

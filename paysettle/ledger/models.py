@@ -16,18 +16,16 @@ from django.db.models import F, Q
 from paysettle.kernel.fields import IdField, PrimaryIdField
 from paysettle.kernel.insert_only import InsertOnlyModel
 from paysettle.kernel.money import AMOUNT_MINOR_MAX, BALANCE_MINOR_LIMIT
+from paysettle.ledger.chart import AccountState
 
-
-class AccountState(models.TextChoices):
-    """Whether an account takes part in transfers."""
-
-    OPEN = "open"
-    FROZEN = "frozen"
-    CLOSED = "closed"
+_STATES = [(state.value, state.value) for state in AccountState]
 
 
 class Account(models.Model):
-    """A ledger account and its balance; changed by `ledger/posting.py` alone."""
+    """A ledger account and its balance; changed by `ledger/posting.py` alone, its state by `ledger/states.py`.
+
+    `version` counts the changes of state: balances have their own order, by `sequence`.
+    """
 
     id = PrimaryIdField()
     owner_id = IdField()
@@ -37,7 +35,8 @@ class Account(models.Model):
     held_minor = models.BigIntegerField(default=0)
     sequence = models.BigIntegerField(default=0)
     floor_minor = models.BigIntegerField(null=True)
-    state = models.CharField(max_length=10, choices=AccountState.choices, default=AccountState.OPEN)
+    state = models.CharField(max_length=10, choices=_STATES, default=AccountState.OPEN.value)
+    version = models.PositiveIntegerField(default=0)
     last_booked_at = models.DateTimeField()
 
     class Meta:

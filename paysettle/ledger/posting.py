@@ -21,7 +21,7 @@ from uuid import UUID
 
 from paysettle.kernel import identifiers
 from paysettle.kernel.money import Money
-from paysettle.kernel.transactions import Transaction, parse_time
+from paysettle.kernel.transactions import RowLocked, Transaction, parse_time
 from paysettle.ledger.models import HoldMoveKind
 from paysettle.ledger.rules import AccountView, HoldView, Transfer
 
@@ -114,6 +114,12 @@ class Posting:
             )
             self._accounts_before[account_id] = (sequence, held_minor)
             self._last_booked_at[account_id] = parse_time(booked_at)
+
+    def require(self, account_ids: Iterable[UUID], hold_ids: Iterable[UUID] = ()) -> None:
+        """Raise RowLocked if one of them was passed over because somebody else holds it."""
+        missing = [i for i in account_ids if i not in self._accounts] + [i for i in hold_ids if i not in self._holds]
+        if missing and self._tx.skip_locked:
+            raise RowLocked
 
     def account(self, account_id: UUID) -> AccountView:
         """Return a locked account as the batch has made it so far; do not change it."""

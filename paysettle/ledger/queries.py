@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Count, Sum
 
 from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import Row, parse_time
@@ -57,8 +58,31 @@ def owns(owner_id: UUID, account_id: UUID) -> bool:
     return Account.objects.filter(id=account_id, owner_id=owner_id, kind=WALLET.code).exists()
 
 
-def statement(account_id: UUID, *, before: int | None, limit: int) -> list[Line]:
-    """Return the newest lines of an account, or those before a sequence: by key, without counting or skipping."""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far an account had come at a moment: its last line and the balance after it, in minor units."""
+
+    sequence: int
+    balance_minor: int
+
+
+def mark_before(account_id: UUID, moment: datetime) -> Mark:
+    """Return how far an account had come just before a moment: one step down an index, however long its history."""
+    return _last(account_id, "booked_at < %s", [moment])
+
+
+def mark_now(account_id: UUID) -> Mark:
+    """Return how far an account has come."""
+    return _last(account_id, "1 = 1", [])
+
+
+def balance_at(account_id: UUID, moment: datetime) -> int:
+    """Return what an account had booked at a past instant, that instant included, in minor units."""
+    return _last(account_id, "booked_at <= %s", [moment]).balance_minor
+
+
+def statement(account_id: UUID, *, above: int, upto: int, limit: int) -> list[Line]:
+    """Return the newest lines with a sequence above one and up to another: by key, without counting or skipping."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT e.sequence, e.booked_at, e.amount_minor, e.balance_after_minor, t.currency, t.id, t.subject_kind,"
@@ -66,11 +90,37 @@ def statement(account_id: UUID, *, before: int | None, limit: int) -> list[Line]
             " FROM ledger_entry e JOIN ledger_transfer t ON t.id = e.transfer_id"
             " JOIN ledger_account o ON o.id = CASE WHEN e.amount_minor > 0 THEN t.debit_account_id"
             " ELSE t.credit_account_id END"
-            " WHERE e.account_id = %s AND e.sequence < %s ORDER BY e.sequence DESC LIMIT %s",
-            [account_id.bytes, before if before is not None else 2**63 - 1, limit],
+            " WHERE e.account_id = %s AND e.sequence > %s AND e.sequence <= %s ORDER BY e.sequence DESC LIMIT %s",
+            [account_id.bytes, above, upto, limit],
         )
         rows = cursor.fetchall()
     return [_line(row) for row in rows]
+
+
+def trial_balance() -> list[tuple[str, str, int, int]]:
+    """Return kind, currency, number of accounts and total in minor units; the totals of a currency come to zero."""
+    rows = (
+        Account.objects.values_list("kind", "currency")
+        .annotate(number=Count("id"), total=Sum("balance_minor"))
+        .order_by("currency", "kind")
+    )
+    return [(kind, currency, number, int(total)) for kind, currency, number, total in rows]
+
+
+def currency_of(account_id: UUID) -> str:
+    """Return the currency of an account that exists."""
+    return Account.objects.values_list("currency", flat=True).get(id=account_id)
+
+
+def _last(account_id: UUID, condition: str, values: list[datetime]) -> Mark:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sequence, balance_after_minor FROM ledger_entry"  # noqa: S608 - fixed conditions
+            f" WHERE account_id = %s AND {condition} ORDER BY booked_at DESC, sequence DESC LIMIT 1",
+            [account_id.bytes, *(connection.ops.adapt_datetimefield_value(value) for value in values)],
+        )
+        row = cursor.fetchone()
+    return Mark(*row) if row else Mark(0, 0)
 
 
 def _line(row: Row) -> Line:

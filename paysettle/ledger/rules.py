@@ -6,6 +6,7 @@ from uuid import UUID
 
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.money import AMOUNT_MINOR_MAX, BALANCE_MINOR_LIMIT, Money
+from paysettle.ledger.chart import AccountState
 
 
 class AccountClosed(DomainError):
@@ -142,9 +143,9 @@ class AccountView:
         A group is judged on its net. Money on hold is neither spendable nor spent: taking from a hold lowers both
         sides, placing one lowers what is available.
         """
-        if self.state == "closed":
+        if self.state == AccountState.CLOSED:
             raise AccountClosed
-        if self.state == "frozen":
+        if self.state == AccountState.FROZEN:
             raise AccountFrozen
         after = self.balance_minor + change_minor
         needed_minor = held_change_minor - change_minor

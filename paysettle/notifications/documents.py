@@ -7,10 +7,16 @@ from typing import Any
 from paysettle.identity import queries as people
 from paysettle.kernel import identifiers, times
 from paysettle.kernel.money import Money
-from paysettle.notifications.models import InboxEntry, Kind
+from paysettle.notifications.kinds import Kind
+from paysettle.notifications.models import InboxEntry
 
 SENTENCES = {
     Kind.PAYMENT_RECEIVED: "{who} paid you {amount}",
+    Kind.PAYMENT_AUTHORISED: "{who} holds {amount} for you: capture it before it expires",
+    Kind.PAYMENT_CAPTURED: "{who} captured {amount} of what you hold for them",
+    Kind.PAYMENT_RELEASED: "{who} released {amount} that you held for them",
+    Kind.PAYMENT_EXPIRED: "The {amount} that {who} held for you have expired",
+    Kind.PAYMENT_REFUNDED: "{who} refunded you {amount}",
     Kind.SETTLEMENT_REQUESTED: "{who} asks you to settle {amount}",
     Kind.SETTLEMENT_APPROVED: "{who} approved your request: {amount} is settled",
     Kind.SETTLEMENT_REJECTED: "{who} rejected your request to settle {amount}",

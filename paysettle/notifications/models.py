@@ -7,16 +7,7 @@ from django.db import models
 
 from paysettle.identity.models import Party, User
 from paysettle.kernel.fields import IdField, PrimaryIdField
-
-
-class Kind(models.TextChoices):
-    """What an entry tells."""
-
-    PAYMENT_RECEIVED = "payment_received"
-    SETTLEMENT_REQUESTED = "settlement_requested"
-    SETTLEMENT_APPROVED = "settlement_approved"
-    SETTLEMENT_REJECTED = "settlement_rejected"
-    SETTLEMENT_WITHDRAWN = "settlement_withdrawn"
+from paysettle.notifications.kinds import Kind
 
 
 class InboxEntry(models.Model):
@@ -24,7 +15,7 @@ class InboxEntry(models.Model):
 
     id = PrimaryIdField()
     recipient = models.ForeignKey(Party, models.PROTECT, db_constraint=False, db_index=False, related_name="+")
-    kind = models.CharField(max_length=30, choices=Kind.choices)
+    kind = models.CharField(max_length=30, choices=[(kind.value, kind.value) for kind in Kind])
     data = models.TextField()
     event_id = IdField()
     created_at = models.DateTimeField()

@@ -8,9 +8,14 @@ from uuid import UUID
 from paysettle.events.envelope import RecordedEvent
 from paysettle.kernel import identifiers
 from paysettle.kernel.money import Money
-from paysettle.notifications.models import Kind
+from paysettle.notifications.kinds import Kind
 
 PAYMENT_COMPLETED = "paysettle.payment.completed.v1"
+PAYMENT_AUTHORISED = "paysettle.payment.authorised.v1"
+PAYMENT_CAPTURED = "paysettle.payment.captured.v1"
+PAYMENT_RELEASED = "paysettle.payment.released.v1"
+PAYMENT_EXPIRED = "paysettle.payment.expired.v1"
+PAYMENT_REFUNDED = "paysettle.payment.refunded.v1"
 SETTLEMENT_REQUESTED = "paysettle.settlement.requested.v1"
 SETTLEMENT_SETTLED = "paysettle.settlement.settled.v1"
 SETTLEMENT_REJECTED = "paysettle.settlement.rejected.v1"
@@ -36,9 +41,15 @@ class Notice:
         }
 
 
-def _payment_received(event: RecordedEvent) -> list[Notice]:
-    payer, payee = (identifiers.parse("par", event.data[side]) for side in ("payer", "payee"))
-    return [Notice(payee, Kind.PAYMENT_RECEIVED, payer, event.data["payment"], (_money(event.data["amount"]),))]
+def _is_told(side: str, kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
+    """Tell one side of a payment what the other did."""
+    other = "payer" if side == "payee" else "payee"
+
+    def notices(event: RecordedEvent) -> list[Notice]:
+        told, doer = (identifiers.parse("par", event.data[name]) for name in (side, other))
+        return [Notice(told, kind, doer, event.data["payment"], (_money(event.data["amount"]),))]
+
+    return notices
 
 
 def _others_are_told(kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
@@ -67,7 +78,12 @@ def _asker_is_told(kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
 
 
 HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
-    PAYMENT_COMPLETED: _payment_received,
+    PAYMENT_COMPLETED: _is_told("payee", Kind.PAYMENT_RECEIVED),
+    PAYMENT_AUTHORISED: _is_told("payee", Kind.PAYMENT_AUTHORISED),
+    PAYMENT_CAPTURED: _is_told("payer", Kind.PAYMENT_CAPTURED),
+    PAYMENT_RELEASED: _is_told("payer", Kind.PAYMENT_RELEASED),
+    PAYMENT_EXPIRED: _is_told("payee", Kind.PAYMENT_EXPIRED),
+    PAYMENT_REFUNDED: _is_told("payer", Kind.PAYMENT_REFUNDED),
     SETTLEMENT_REQUESTED: _others_are_told(Kind.SETTLEMENT_REQUESTED),
     SETTLEMENT_SETTLED: _asker_is_told(Kind.SETTLEMENT_APPROVED),
     SETTLEMENT_REJECTED: _asker_is_told(Kind.SETTLEMENT_REJECTED),

@@ -9,7 +9,10 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Add what the verifier asks of payments."""
+        from paysettle.kernel import jobs
         from paysettle.ledger import verify
         from paysettle.payments import checks
+        from paysettle.payments.operations import expiry
 
         verify.register(*checks.CHECKS)
+        jobs.register(expiry.EXPIRE_HOLDS)

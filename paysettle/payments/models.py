@@ -95,7 +95,7 @@ class PaymentBatchItem(models.Model):
 
     class Meta:
         db_table = "payments_batch_item"
-        constraints = [models.UniqueConstraint("batch", "n", name="payments_batch_item_numbered")]
+        constraints = [models.UniqueConstraint(fields=["batch", "n"], name="payments_batch_item_numbered")]
 
 
 class TreasuryDirection(models.TextChoices):

@@ -29,8 +29,10 @@ class Naive(Transaction):
     def inserts(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Statement]:
         return [] if table in {"ledger_entry", "settlements_move"} else super().inserts(table, columns, rows)
 
-    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, guard: str) -> None:  # noqa: ARG002
-        super().update(table, columns, [[*row[:-1], row[0]] for row in rows], guard="id")
+    def update(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, guard: Sequence[str]
+    ) -> None:
+        super().update(table, columns, [[*row[: -len(guard)], row[0]] for row in rows], guard=["id"])
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from tests import spoilt
 from tests.money import balance, books_are_right
 from tests.people import deposit, payment_order, person
 from tests.plugin import KIND
-from tests.safety import planted
 from tests.release import released_together
+from tests.safety import planted
 from tests.server import Server
 
 pytestmark = pytest.mark.money

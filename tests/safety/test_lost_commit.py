@@ -140,6 +140,16 @@ def test_a_lane_whose_connection_was_lost_while_idle_pays_somebody_new(server: S
         assert reply.status in {200, 201}, reply.text
 
 
+def test_a_look_while_the_database_is_away_is_told_so(server: Server, proxy: Proxy) -> None:
+    client = server.client(person("ana"))
+    proxy.refusing = True
+    proxy.cut_all()
+    reply = client.get("/api/v1/accounts")
+    proxy.refusing = False
+    assert (reply.status, reply.document["code"]) == (503, "unavailable")
+    assert client.get("/api/v1/accounts").status == 200
+
+
 def test_a_connection_that_the_server_closed_for_idleness_is_opened_anew() -> None:
     ana, ben, eva = person("ana"), person("ben"), person("eva")
     deposit(ana, 20)

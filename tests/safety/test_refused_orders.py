@@ -6,7 +6,7 @@ it is carried out when nothing is changed, so that no row of the table is refuse
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,8 +76,8 @@ def people() -> tuple[Person, Person]:
 
 
 @pytest.fixture(params=[PAY, ASK], ids=["pay", "ask"])
-def desk(request: pytest.FixtureRequest, server: Server, people: tuple[Person, Person]) -> Iterator[Desk]:
-    yield Desk(server, request.param, *people)
+def desk(request: pytest.FixtureRequest, server: Server, people: tuple[Person, Person]) -> Desk:
+    return Desk(server, request.param, *people)
 
 
 def test_the_order_that_all_rows_change_is_carried_out(desk: Desk) -> None:

@@ -69,7 +69,10 @@ def test_control_without_locks_both_decisions_win(other: Verb) -> None:
     spoilt.deposit(ben, 100)
     [asked] = batch.run(move_settlement, [request_order(ana, ben, 10)])
     settlement = identifiers.parse("set", spoilt.document(asked)["id"])
-    orders = [decision(ben, Verb.APPROVE, settlement), decision(ana if other is Verb.WITHDRAW else ben, other, settlement)]
+    orders = [
+        decision(ben, Verb.APPROVE, settlement),
+        decision(ana if other is Verb.WITHDRAW else ben, other, settlement),
+    ]
     with planted.naive_transactions(meet=2):
         outcomes = spoilt.at_once([partial(batch.run, move_settlement, [order]) for order in orders])
     assert [spoilt.code(outcome) for [outcome] in outcomes] == ["ok", "ok"]

@@ -10,6 +10,7 @@ from paysettle.kernel import identifiers
 from paysettle.ledger.models import Transfer
 from paysettle.payments.models import Payment, TreasuryMove
 from paysettle.settlements.models import Settlement
+from tests.people import deposit, pay, person
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,16 @@ def test_a_transfer_is_found_by_what_it_was_for(staff: Client, seen: Sights) -> 
     transfer = Transfer.objects.get(subject_id=payment.id)
     assert finds(staff, transfer, q=identifiers.show("pay", payment.id))
     assert finds(staff, transfer, q=identifiers.show("acc", transfer.debit_account_id))
+
+
+def test_an_amount_has_no_more_decimals_than_its_currency(staff: Client) -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 15, "JPY")
+    pay(ana, ben, 15, "JPY")
+    payment = Payment.objects.get(payer_id=ana.party_id)
+    assert finds(staff, payment, q="15 JPY")
+    for term in ("1.5 JPY", "1.5", "15 EUR"):
+        assert not finds(staff, payment, q=term)
 
 
 def test_filters(staff: Client, seen: Sights) -> None:

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('actor', models.CharField(max_length=64)),
                 ('subject_id', paysettle.kernel.fields.IdField(db_index=True)),
                 ('subject_kind', models.CharField(choices=[('user', 'user'), ('party', 'party')], max_length=10)),
-                ('verb', models.CharField(choices=[('disabled', 'Disabled'), ('enabled', 'Enabled')], max_length=10)),
+                ('verb', models.CharField(choices=[('disabled', 'Disabled'), ('enabled', 'Enabled'), ('frozen', 'Frozen'), ('reopened', 'Reopened'), ('closed', 'Closed')], max_length=10)),
                 ('reason', models.CharField(max_length=500)),
                 ('created_at', models.DateTimeField()),
             ],
@@ -123,7 +123,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'identity_membership',
-                'constraints': [models.UniqueConstraint(models.F('user'), models.F('party'), name='identity_membership_once')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'party'), name='identity_membership_once')],
             },
         ),
     ]

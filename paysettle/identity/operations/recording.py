@@ -34,14 +34,14 @@ class StaffOnly(DomainError):
 def event(
     *, stream: str, version: int, type_: str, actor: str, party: str, at: datetime, data: dict[str, str] | None = None
 ) -> None:
-    """Collect an event for the end of the transaction that is open; `data` holds ids and states only."""
+    """Collect an event for the end of the transaction that is open; `type_` is like `person.disabled`."""
     request_id = get_contextvars().get("request_id") or identifiers.show("req", identifiers.new())
     log.record(
         NewEvent(
             event_id=identifiers.new(),
             stream=stream,
             version=version,
-            type=type_,
+            type=f"paysettle.{type_}.v1",
             actor=actor,
             party=party,
             data=data or {},

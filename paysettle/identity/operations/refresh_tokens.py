@@ -17,10 +17,13 @@ from paysettle.identity.operations import sessions
 from paysettle.identity.standing import SessionEnded
 from paysettle.kernel import transactions
 from paysettle.kernel.errors import DomainError
+from paysettle.kernel.jobs import Fence, Job
 from paysettle.kernel.transactions import Transaction
 
 GRACE = timedelta(seconds=10)
 """How long after a refresh token was spent a second send still counts as honest."""
+
+FORGET_BATCH_MAX = 1000
 
 _RANDOM_BYTES = 32
 
@@ -116,6 +119,15 @@ def forget_expired(*, older_than: datetime, most: int = 1000) -> int:
         return RefreshToken.objects.filter(digest__in=list(expired)).delete()[0]
 
     return transactions.run(work)
+
+
+def forget(fence: Fence) -> bool:
+    """Delete a batch of tokens that expired a day ago; return whether there may be more."""
+    now = fence.run(lambda tx: tx.read_clock())
+    return forget_expired(older_than=now - timedelta(days=1), most=FORGET_BATCH_MAX) == FORGET_BATCH_MAX
+
+
+FORGET_EXPIRED = Job("identity.forget_refresh_tokens", "41 3 * * *", forget)
 
 
 def _issue(session: LoginSession, *, now: datetime) -> TokenPair:

@@ -16,7 +16,10 @@ from paysettle.identity.models import LoginSession, SessionEnd, User
 from paysettle.identity.operations import recording
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError, NotFound
+from paysettle.kernel.jobs import Fence, Job
 from paysettle.kernel.transactions import Transaction
+
+FORGET_BATCH_MAX = 1000
 
 SESSION_LIFE = timedelta(days=30)
 """How long a session lives at most, however busy it is: afterwards the person signs in again."""
@@ -130,3 +133,16 @@ def _record(
         at=at,
         data=data,
     )
+
+
+def forget(fence: Fence) -> bool:
+    """Delete a batch of Django sessions that have expired; return whether there may be more."""
+
+    def work(tx: Transaction) -> int:
+        expired = Session.objects.filter(expire_date__lt=tx.read_clock()).values_list("session_key", flat=True)
+        return Session.objects.filter(session_key__in=list(expired[:FORGET_BATCH_MAX])).delete()[0]
+
+    return fence.run(work) == FORGET_BATCH_MAX
+
+
+FORGET_EXPIRED = Job("identity.forget_sessions", "53 3 * * *", forget)

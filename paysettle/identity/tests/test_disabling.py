@@ -91,7 +91,7 @@ def test_the_reason_is_kept_and_is_in_no_event() -> None:
     people.disable(by=staff.caller, user_id=ana.user.id, reason=f"  {REASON} ")
     action = AdminAction.objects.get(subject_id=ana.user.id)
     assert (action.actor, action.verb, action.reason) == (staff.caller.actor, "disabled", REASON)
-    event = Event.objects.get(stream=ana.caller.actor, type="person.disabled")
+    event = Event.objects.get(stream=ana.caller.actor, type="paysettle.person.disabled.v1")
     assert event.actor == staff.caller.actor
     assert REASON not in event.data
     assert User.objects.get(id=ana.user.id).version == event.stream_version == 2
@@ -132,7 +132,7 @@ def test_a_disabled_party_may_do_nothing_and_its_person_is_told_why() -> None:
     parties.enable(by=staff.caller, party_id=ana.user.own_party_id, reason="cleared")
     assert app.me().status == 200
     types = Event.objects.filter(stream=ana.caller.party).order_by("stream_version").values_list("type", flat=True)
-    assert list(types) == ["party.opened", "party.disabled", "party.enabled"]
+    assert list(types) == [f"paysettle.party.{what}.v1" for what in ("opened", "disabled", "enabled")]
 
 
 def test_ending_sessions() -> None:

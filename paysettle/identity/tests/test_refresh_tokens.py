@@ -92,7 +92,7 @@ def test_a_replay_is_an_event() -> None:
     app.refresh()
     later(timedelta(seconds=11))
     App().refresh(first)
-    ended = Event.objects.get(stream=identifiers.show("ses", ana.session.id), type="session.ended")
+    ended = Event.objects.get(stream=identifiers.show("ses", ana.session.id), type="paysettle.session.ended.v1")
     assert SessionEnd.REFRESH_TOKEN_REPLAYED.value in ended.data
     assert first not in ended.data
     assert App().refresh(first).code == "session_ended"

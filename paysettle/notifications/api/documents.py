@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from paysettle.api.schemas import MoneyDocument, PartyDocument, page_of
-from paysettle.notifications.models import Kind
+from paysettle.notifications.kinds import Kind
 
 
 class NoticeDocument(serializers.Serializer[None]):
@@ -18,7 +18,7 @@ class InboxEntryDocument(serializers.Serializer[None]):
     """Something the acting party is told."""
 
     id = serializers.CharField(help_text="`ntf_…`")
-    kind = serializers.ChoiceField(choices=Kind.values)
+    kind = serializers.ChoiceField(choices=[kind.value for kind in Kind])
     sentence = serializers.CharField(help_text="For people: `ben paid you 12.50 EUR`.")
     data = NoticeDocument()  # type: ignore[assignment]  # hides what only serializers with instances use
     created_at = serializers.DateTimeField()

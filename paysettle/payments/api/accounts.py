@@ -1,21 +1,29 @@
 """The wallets of the acting party: balances and statements."""
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from paysettle.api import pagination, schemas
+from paysettle.api import pagination, parameters, schemas
 from paysettle.identity import queries as people
 from paysettle.identity.authentication import caller_of
 from paysettle.kernel import identifiers, times
 from paysettle.kernel.errors import NotFound
+from paysettle.kernel.money import Money
 from paysettle.ledger import queries as ledger
-from paysettle.payments.api.documents import ACCOUNT_LIST, STATEMENT_PAGE
+from paysettle.payments.api.documents import ACCOUNT_LIST, PAST_BALANCE, STATEMENT_PAGE
 from paysettle.payments.documents import party
 
+_MOMENT = {"type": "string", "format": "date-time"}
+_PERIOD = [
+    OpenApiParameter("from", _MOMENT, description="From this moment on (RFC 3339, with an offset)."),
+    OpenApiParameter("to", _MOMENT, description="Before this moment."),
+]
 _SUBJECT_PREFIXES = {"payment": "pay", "refund": "ref", "settlement": "set", "treasury_move": "trs"}
 
 
@@ -38,27 +46,57 @@ class Statement(APIView):
 
     @extend_schema(
         operation_id="get_statement",
-        parameters=[schemas.ACTING_PARTY, *schemas.PAGE],
+        parameters=[schemas.ACTING_PARTY, *schemas.PAGE, *_PERIOD],
         responses=schemas.answers(200, STATEMENT_PAGE, 401, 403, 404, 422),
     )
     def get(self, request: Request, account_id: str) -> Response:
-        """Return a page of lines, newest first; each has the balance after it."""
-        pagination.check_parameters(request, "limit", "cursor")
-        wanted = schemas.path_id("acc", account_id)
-        if not ledger.owns(caller_of(request).party_id, wanted):
-            raise NotFound
+        """Return a page of the lines of a period, newest first; opening and lines add up to closing."""
+        pagination.check_parameters(request, "limit", "cursor", "from", "to")
+        wanted = _own(request, account_id)
+        start, end = parameters.moment(request, "from"), parameters.moment(request, "to")
+        opening = ledger.mark_before(wanted, start) if start else ledger.Mark(0, 0)
+        closing = ledger.mark_before(wanted, end) if end else ledger.mark_now(wanted)
         limit, before = pagination.limit_of(request), pagination.number_cursor(request, "line")
-        lines = ledger.statement(wanted, before=before, limit=limit + 1)
+        upto = closing.sequence if before is None else min(before - 1, closing.sequence)
+        lines = ledger.statement(wanted, above=opening.sequence, upto=upto, limit=limit + 1)
         more = len(lines) > limit
         lines = lines[:limit]
         handles = people.handles(line.other_owner_id for line in lines)
         after = pagination.encode_cursor("line", str(lines[-1].sequence)) if more else None
+        currency = ledger.currency_of(wanted)
         return Response(
             {
+                "opening": Money(opening.balance_minor, currency).document(),
+                "closing": Money(closing.balance_minor, currency).document(),
                 "data": [_line(line, handles.get(line.other_owner_id)) for line in lines],
                 "next": pagination.link(request, after) if after else None,
             }
         )
+
+
+class PastBalance(APIView):
+    """What one wallet had booked."""
+
+    @extend_schema(
+        operation_id="get_balance",
+        parameters=[schemas.ACTING_PARTY, OpenApiParameter("at", _MOMENT, description="Now, by default.")],
+        responses=schemas.answers(200, PAST_BALANCE, 401, 403, 404, 422),
+    )
+    def get(self, request: Request, account_id: str) -> Response:
+        """Return the booked balance at a past instant, that instant included."""
+        pagination.check_parameters(request, "at")
+        wanted = _own(request, account_id)
+        at = parameters.moment(request, "at") or datetime.now(UTC)
+        booked = Money(ledger.balance_at(wanted, at), ledger.currency_of(wanted))
+        return Response({"at": times.show(at), "booked": booked.document()})
+
+
+def _own(request: Request, account_id: str) -> UUID:
+    """Return the id of a wallet of the acting party; raise NotFound for any other."""
+    wanted = schemas.path_id("acc", account_id)
+    if not ledger.owns(caller_of(request).party_id, wanted):
+        raise NotFound
+    return wanted
 
 
 def _account(balance: ledger.Balance) -> dict[str, Any]:

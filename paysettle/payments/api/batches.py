@@ -105,7 +105,9 @@ def _read(n: int, entry: Any, caller: Caller) -> BatchItem:
         check_key(key)
     except DomainError as refusal:
         document = refusal.problem(request_id=request_id)
-        kept = {name: document[name] for name in ("status", "code", "detail", "errors") if name in document}
+        kept: dict[str, Any] = {
+            name: document[name] for name in ("status", "code", "detail", "errors") if name in document
+        }
         return BatchItem(key, None, kept)
     return BatchItem(key, order, None)
 

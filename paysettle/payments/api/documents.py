@@ -86,7 +86,7 @@ class BatchOrderItemDocument(PaymentOrderDocument):
 class BatchOrderDocument(serializers.Serializer[None]):
     """Orders to carry out, each for itself."""
 
-    items = BatchOrderItemDocument(many=True, min_length=1, max_length=10_000)
+    items = BatchOrderItemDocument(many=True, help_text="1 to 10,000 of them.")
 
 
 class BatchProblemDocument(serializers.Serializer[None]):
@@ -164,10 +164,19 @@ class StatementLineDocument(serializers.Serializer[None]):
 
 
 class StatementPageDocument(serializers.Serializer[None]):
-    """A page of a statement, newest first."""
+    """A page of a statement, newest first. Opening and all lines of the period add up to closing."""
 
+    opening = MoneyDocument()
+    closing = MoneyDocument()
     data = StatementLineDocument(many=True)  # type: ignore[assignment]  # the field, not the property of serializers
     next = serializers.CharField(allow_null=True, help_text="The address of the next, older page.")
+
+
+class PastBalanceDocument(serializers.Serializer[None]):
+    """What was booked at a moment."""
+
+    at = serializers.DateTimeField()
+    booked = MoneyDocument()
 
 
 PAYMENT_ORDER = PaymentOrderDocument
@@ -182,4 +191,5 @@ BATCH_ORDER = BatchOrderDocument
 BATCH = BatchDocument
 BATCH_ITEM_PAGE = BatchItemPageDocument
 ACCOUNT_LIST = AccountListDocument
+PAST_BALANCE = PastBalanceDocument
 STATEMENT_PAGE = StatementPageDocument

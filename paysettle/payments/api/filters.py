@@ -5,6 +5,7 @@ from datetime import datetime
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiParameter
 
+from paysettle.api.parameters import parse_moment
 from paysettle.kernel.errors import FieldError, InvalidRequest
 from paysettle.kernel.money import AMOUNT_MINOR_MAX, exponent
 from paysettle.payments.lifecycle import State
@@ -61,13 +62,9 @@ class _Reader:
         value = self._given.get(name)
         if value is None:
             return None
-        try:
-            found = datetime.fromisoformat(value)
-        except ValueError:
-            found = None
-        if found is None or found.tzinfo is None:
+        found = parse_moment(value)
+        if found is None:
             self._note(name, "A time like 2026-11-23T09:30:00Z is expected.")
-            return None
         return found
 
     def whole(self, name: str) -> int | None:

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from paysettle.api.routing import by_method
-from paysettle.payments.api.accounts import Accounts, Statement
+from paysettle.payments.api.accounts import Accounts, PastBalance, Statement
 from paysettle.payments.api.batches import PaymentBatchDetail, PaymentBatches, PaymentBatchItems
 from paysettle.payments.api.moves import Captures, Refunds, Release
 from paysettle.payments.api.payments import PaymentDetail, PaymentPreview, Payments, create_payment
@@ -19,5 +19,6 @@ urlpatterns = [
     path("payment-batches/<str:batch_id>", PaymentBatchDetail.as_view()),
     path("payment-batches/<str:batch_id>/items", PaymentBatchItems.as_view()),
     path("accounts", Accounts.as_view()),
+    path("accounts/<str:account_id>/balance", PastBalance.as_view()),
     path("accounts/<str:account_id>/statement", Statement.as_view()),
 ]

@@ -19,7 +19,7 @@ from paysettle.kernel.batch import Book, Operation, Success
 from paysettle.kernel.errors import NotFound
 from paysettle.kernel.idempotency import Item
 from paysettle.kernel.money import Money
-from paysettle.kernel.transactions import Transaction, parse_time
+from paysettle.kernel.transactions import RowLocked, Transaction, parse_time
 from paysettle.ledger import accounts
 from paysettle.ledger.posting import Group, Posting
 from paysettle.ledger.rules import HoldClosed, Transfer
@@ -125,8 +125,11 @@ class _MoveBook(Book[PaymentMove]):
     def decide(self, item: PaymentMove, now: datetime) -> Success:
         payment = self._payments.get(item.payment_id)
         wallets = self._wallets[id(item)]
-        if payment is None or wallets is None:
+        if wallets is None:
             raise NotFound
+        if payment is None:
+            raise RowLocked  # it is there, as `prepare` has seen
+        self._posting.require([wallets.payer_id, wallets.payee_id], [h for h in [wallets.hold_id] if h])
         check_move(payment.terms, party_id=item.party_id, what=item.what, amount=item.amount)
         if item.what is Verb.REFUND:
             return self._refund(item, payment, wallets, now)

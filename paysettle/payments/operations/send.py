@@ -106,6 +106,7 @@ class PaymentBook(Book[PaymentOrder]):
         route = self._routes[id(item)]
         if route is None:
             raise PayeeNotFound(f"Nobody is known as {item.payee}.")
+        self.posting.require([route.debit_id, route.credit_id])
         if route.payee_id == item.party_id:
             raise PaymentToOneself
         payer, payee = self._standing.party(item.party_id), self._standing.party(route.payee_id)

@@ -85,6 +85,7 @@ class _TreasuryBook(Book[TreasuryOrder]):
     def decide(self, item: TreasuryOrder, now: datetime) -> Success:
         move_id, event_id = identifiers.new(), identifiers.new()
         wallet, world = self._pairs[id(item)]
+        self._posting.require([wallet, world])
         debit, credit = (world, wallet) if item.direction is TreasuryDirection.DEPOSIT else (wallet, world)
         told = self._posting.post(
             Group(

@@ -1,5 +1,8 @@
 """Balances and statements of one's own wallets."""
 
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
 import pytest
 
 from paysettle.kernel import identifiers
@@ -62,3 +65,35 @@ def test_anothers_account_is_not_there() -> None:
     account = InProcess(ana).get("/api/v1/accounts").document["data"][0]["id"]
     for name in (account, identifiers.show("acc", identifiers.new()), "acc_x"):
         assert InProcess(cem).get(f"/api/v1/accounts/{name}/statement").status == 404
+
+
+def test_opening_and_lines_add_up_to_closing_for_any_period() -> None:
+    ana, ben = person("ana"), person("ben")
+    moments = [datetime.now(UTC)]
+    deposit(ana, 100)
+    for amount_minor in (30, 20, 10):
+        moments.append(datetime.now(UTC))
+        pay(ana, ben, amount_minor)
+    moments.append(datetime.now(UTC))
+    client = InProcess(ana)
+    path = f"/api/v1/accounts/{client.get('/api/v1/accounts').document['data'][0]['id']}"
+    for n, start in enumerate(moments):
+        for end in moments[n:]:
+            query = urlencode({"from": start.isoformat(), "to": end.isoformat()})
+            page = client.get(f"{path}/statement?{query}").document
+            lines = sum(line["amount"]["amount"] for line in page["data"])
+            assert page["opening"]["amount"] + lines == page["closing"]["amount"]
+    past = [
+        client.get(f"{path}/balance?{urlencode({'at': moment.isoformat()})}").document["booked"]["amount"]
+        for moment in moments
+    ]
+    assert past == [0, 100, 70, 50, 40]
+    assert client.get(f"{path}/balance").document["booked"]["decimal"] == "0.40"
+
+
+@pytest.mark.parametrize("query", ["at=yesterday", "at=2026-01-01", "at=2026-01-01T00:00:00", "when=now"])
+def test_a_moment_that_is_none_is_refused(query: str) -> None:
+    ana = person("ana")
+    deposit(ana, 100)
+    account = InProcess(ana).get("/api/v1/accounts").document["data"][0]["id"]
+    assert InProcess(ana).get(f"/api/v1/accounts/{account}/balance?{query}").status == 422

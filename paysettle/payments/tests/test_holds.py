@@ -12,7 +12,7 @@ from paysettle.payments.lifecycle import Verb
 from paysettle.payments.operations.expiry import expire_due
 from paysettle.payments.operations.moves import move_payment
 from tests.money import balance, books_are_right
-from tests.moves import authorise, capture, move_order, refund, release
+from tests.moves import WEEK, authorise, capture, move_order, refund, release
 from tests.people import Person, deposit, pay, person
 
 pytestmark = pytest.mark.money
@@ -24,10 +24,10 @@ def wallet(of: Person) -> tuple[int, int, int]:
     return found.booked.amount_minor, found.held.amount_minor, found.available.amount_minor
 
 
-def held(amount_minor: int = 100, funds_minor: int = 100, **options: timedelta) -> tuple[Person, Person, str]:
+def held(amount_minor: int = 100, funds_minor: int = 100, hold_for: timedelta = WEEK) -> tuple[Person, Person, str]:
     ana, ben = person("ana"), person("ben")
     deposit(ana, funds_minor)
-    answer = authorise(ana, ben, amount_minor, **options)
+    answer = authorise(ana, ben, amount_minor, hold_for=hold_for)
     assert answer.status == 201
     assert answer.document()["state"] == "authorised"
     return ana, ben, answer.document()["id"]

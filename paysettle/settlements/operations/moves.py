@@ -20,7 +20,7 @@ from paysettle.kernel.batch import Book, Operation, Success
 from paysettle.kernel.errors import NotFound
 from paysettle.kernel.idempotency import Item
 from paysettle.kernel.money import Money
-from paysettle.kernel.transactions import Transaction, parse_time
+from paysettle.kernel.transactions import RowLocked, Transaction, parse_time
 from paysettle.ledger import accounts
 from paysettle.ledger.posting import Group, Posting
 from paysettle.ledger.rules import Transfer
@@ -63,10 +63,14 @@ Order = SettlementRequest | SettlementDecision
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What can be known of an order before its locks: the debtor of a request, the wallets its money would pass."""
+    """What can be known of an order before its locks: the debtor of a request, the wallets its money would pass.
+
+    `exists` tells whether there is the settlement that a decision names.
+    """
 
     debtor_id: UUID | None
     wallets: dict[tuple[UUID, str], UUID]
+    exists: bool = True
 
 
 @dataclass(slots=True)
@@ -90,14 +94,11 @@ class MoveSettlement(Operation[Order]):
         """Find the debtor of a request; open the wallets an approval needs."""
         if isinstance(item, SettlementRequest):
             return _Plan(people.find_party(item.debtor), {})
+        legs = queries.legs_of([item.settlement_id]).get(item.settlement_id, [])
         if item.what is not Verb.APPROVE:
-            return _Plan(None, {})
-        places = {
-            (party, leg.money.currency)
-            for leg in queries.legs_of([item.settlement_id]).get(item.settlement_id, ())
-            for party in (leg.debtor_id, leg.creditor_id)
-        }
-        return _Plan(None, {place: accounts.wallet(*place) for place in places})
+            return _Plan(None, {}, exists=bool(legs))
+        places = {(party, leg.money.currency) for leg in legs for party in (leg.debtor_id, leg.creditor_id)}
+        return _Plan(None, {place: accounts.wallet(*place) for place in places}, exists=bool(legs))
 
     def open(self, tx: Transaction, prepared: Sequence[tuple[Order, _Plan]]) -> "_SettlementBook":
         """Lock the settlements, then the wallets of those to be approved; read who may act."""
@@ -125,7 +126,8 @@ class _SettlementBook(Book[Order]):
             return self._move(settlement, item, Verb.REQUEST, State.REQUESTED, now)
         found = self._settlements.get(item.settlement_id)
         if found is None:
-            raise NotFound
+            raise RowLocked if self._plans[id(item)].exists else NotFound
+        self._posting.require(self._plans[id(item)].wallets.values())
         after = check_move(found.terms, party_id=item.party_id, what=item.what, expected_version=item.expected_version)
         return self._move(found, item, item.what, after, now)
 

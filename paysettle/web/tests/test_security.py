@@ -18,6 +18,7 @@ from paysettle.web import security
         ("/admin/", security.STAFF),
         ("/admin/login/", security.STAFF),
         ("/administrator", security.STRICT),
+        ("/nowhere/admin/", security.STRICT),
     ],
 )
 def test_each_path_has_its_policy(path: str, policy: str) -> None:

@@ -1,0 +1,46 @@
+"""Freezing, reopening and closing accounts. A transfer sees the state under the account's lock, so it acts at once."""
+
+from uuid import UUID
+
+from paysettle.kernel.errors import DomainError, NotFound
+from paysettle.kernel.transactions import Transaction
+from paysettle.ledger.chart import AccountState
+from paysettle.ledger.models import Account
+
+
+class AccountNotEmpty(DomainError):
+    """An account with money, or money on hold, cannot be closed."""
+
+    code = "account_not_empty"
+    status = 409
+    title = "This account still has money, or money on hold."
+
+
+class AccountIsClosed(DomainError):
+    """A closed account stays closed."""
+
+    code = "account_is_closed"
+    status = 409
+    title = "This account has been closed for good."
+
+
+def change(tx: Transaction, account_id: UUID, state: AccountState) -> int | None:
+    """Change the state of an account inside an open transaction; return its new version, None if it is so already.
+
+    Raises NotFound, AccountIsClosed, AccountNotEmpty (closing one with money).
+    """
+    rows = tx.fetch(
+        f"SELECT state, balance_minor, held_minor, version FROM ledger_account WHERE id = %s{tx.for_update}",  # noqa: S608
+        [account_id.bytes],
+    )
+    if not rows:
+        raise NotFound
+    before, balance_minor, held_minor, version = rows[0]
+    if before == state:
+        return None
+    if before == AccountState.CLOSED:
+        raise AccountIsClosed
+    if state == AccountState.CLOSED and (balance_minor or held_minor):
+        raise AccountNotEmpty
+    Account.objects.filter(id=account_id).update(state=state, version=version + 1)
+    return int(version) + 1

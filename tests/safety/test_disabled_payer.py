@@ -1,0 +1,98 @@
+"""X7: somebody who was disabled, or whose session was ended, pays nothing more from that moment on.
+
+Their access token is good for minutes; so each payment asks the database, under its locks. Whatever is sent after
+`disable` has returned is refused, in every process, while eight threads go on paying.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import pytest
+
+from paysettle.identity.caller import Caller
+from paysettle.identity.operations import parties, sessions
+from paysettle.identity.operations import people as operations
+from paysettle.identity.standing import Standing
+from paysettle.kernel import batch
+from paysettle.kernel.identifiers import SYSTEM
+from paysettle.payments.operations.send import send_payment
+from tests import spoilt
+from tests.money import balance, books_are_right
+from tests.people import Person, deposit, payment_order, person
+from tests.server import Client, Server
+
+pytestmark = pytest.mark.money
+
+THREADS = 8
+OPERATOR = Caller(party_id=SYSTEM, operator="tests")
+
+Ending = Callable[[Person], None]
+
+ENDINGS: dict[str, tuple[Ending, str]] = {
+    "the person is disabled": (
+        lambda ana: operations.disable(by=OPERATOR, user_id=ana.user.id, reason="a test"),
+        "session_ended",
+    ),
+    "the party is disabled": (
+        lambda ana: parties.disable(by=OPERATOR, party_id=ana.party_id, reason="a test"),
+        "party_disabled",
+    ),
+    "the session is ended": (lambda ana: sessions.end(by=ana.caller, session_id=ana.session.id), "session_ended"),
+}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """When a request was sent, and what came of it."""
+
+    at: float
+    code: str
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_nothing_that_is_sent_afterwards_is_paid(server: Server, how: str) -> None:
+    end, code = ENDINGS[how]
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 10**9)
+    sent: list[Sent] = []
+    stop = threading.Event()
+
+    def pay(client: Client) -> None:
+        while not stop.is_set():
+            at = time.monotonic()
+            reply = client.pay(ben, 1)
+            sent.append(Sent(at, "ok" if reply.status == 201 else reply.document["code"]))
+
+    threads = [threading.Thread(target=pay, args=[server.client(ana)]) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    end(ana)
+    ended = time.monotonic()
+    time.sleep(0.3)
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+    assert {one.code for one in sent if one.at > ended} == {code}
+    paid = [one for one in sent if one.code == "ok"]
+    assert paid
+    assert balance(ben) == len(paid)
+    books_are_right(ana, ben)
+
+
+@pytest.mark.usefixtures("spoilt_database")
+@pytest.mark.parametrize("how", ENDINGS)
+def test_control_a_token_that_nobody_asks_about_goes_on_paying(how: str) -> None:
+    """Without the question to the database a disabled payer pays on: the set of codes above would hold `ok`."""
+    ana, ben = person("ana"), person("ben")
+    spoilt.deposit(ana, 10)
+    end, code = ENDINGS[how]
+    end(ana)
+    [refused] = batch.run(send_payment, [payment_order(ana, ben, 1)])
+    with patch.object(Standing, "admit", lambda _standing, _caller: None):
+        [paid] = batch.run(send_payment, [payment_order(ana, ben, 1)])
+    assert (spoilt.code(refused), spoilt.code(paid)) == (code, "ok")
