@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import connection
 
 from bench.inside import sample
+from paysettle.kernel.transactions import parse_time
 from paysettle.ledger import queries
 
 CHUNK = 100_000
@@ -106,30 +107,25 @@ def time_reads(name: str) -> dict[str, float]:
         cursor.execute("SELECT account FROM bench_ring ORDER BY n")
         accounts = [UUID(bytes=bytes(row[0])) for row in cursor.fetchall()]
         cursor.execute("SELECT MIN(booked_at), MAX(booked_at) FROM ledger_entry")
-        first_at, last_at = cursor.fetchone()
-        cursor.execute("SELECT MAX(sequence) FROM ledger_account WHERE kind = 'wallet'")
+        first_at, last_at = (parse_time(value) for value in cursor.fetchone())
+        cursor.execute("SELECT MIN(sequence) FROM ledger_account WHERE kind = 'wallet'")
         (lines,) = cursor.fetchone()
     choose = random.Random(1)  # noqa: S311 - no secret
 
     def statement_page() -> None:
-        found = queries.statement(choose.choice(accounts), before=choose.randint(PAGE_LINES, lines), limit=PAGE_LINES)
-        if len(found) < PAGE_LINES - 1:
+        upto = choose.randint(PAGE_LINES, lines)
+        if len(queries.statement(choose.choice(accounts), above=0, upto=upto, limit=PAGE_LINES)) < PAGE_LINES:
             raise RuntimeError("A page has too few lines.")
 
     def balance_at() -> None:
         moment = first_at + (last_at - first_at) * choose.random()
-        with connection.cursor() as cursor:
-            cursor.execute(_BALANCE_AT, [choose.choice(accounts).bytes, moment])
-            cursor.fetchone()
+        if queries.balance_at(choose.choice(accounts), moment) <= 0:
+            raise RuntimeError("An account has no past.")
 
     return _timed({"statement_page": statement_page, "balance_at": balance_at}[name])
 
 
 _IDS = ("payment", "transfer", "group", "event")
-_BALANCE_AT = (
-    "SELECT balance_after_minor FROM ledger_entry WHERE account_id = %s AND booked_at <= %s"
-    " ORDER BY booked_at DESC, sequence DESC LIMIT 1"
-)
 
 
 def _id(start_ms: int, tag: int, number: str) -> str:
