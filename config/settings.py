@@ -181,6 +181,7 @@ SPECTACULAR_SETTINGS = {
 }
 BODY_SIZE_MAX = 64 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_SIZE_MAX
+REQUEST_SIZE_MAX = 16 * 1024 * 1024  # of any address; each may allow less
 
 # --- Staff pages ------------------------------------------------------------------------------------------------
 
@@ -227,6 +228,8 @@ UNFOLD = {
                 "title": "Money",
                 "items": [
                     _staff_link("Payments", "payments", "payments_payment_changelist"),
+                    _staff_link("Refunds", "undo", "payments_refund_changelist"),
+                    _staff_link("Payment batches", "stacks", "payments_paymentbatch_changelist"),
                     _staff_link("Settlements", "handshake", "settlements_settlement_changelist"),
                     _staff_link("Transfers", "swap_horiz", "ledger_transfer_changelist"),
                     _staff_link("Treasury moves", "account_balance", "payments_treasurymove_changelist"),

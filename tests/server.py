@@ -107,25 +107,26 @@ def token(who: Person) -> str:
 class Server:
     """`manage.py serve` on a free port."""
 
-    def __init__(self, *, processes: int = PROCESSES, **environment: str) -> None:
+    def __init__(self, *, processes: int = PROCESSES, threads: int = 64, **environment: str) -> None:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
-        self._processes = processes
+        sizes = ["--processes", str(processes), "--threads", str(threads)]
+        self.command = [sys.executable, "manage.py", "serve", "--port", str(self.port), *sizes]
         self._environment = {**os.environ, **environment}
         self.process: subprocess.Popen[bytes] | None = None
         self.log = FOLDER / f"serve-{self.port}.log"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = [sys.executable, "manage.py", "serve", "--port", str(self.port), "--processes", str(self._processes)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
+                self.command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
         give_up_at = time.monotonic() + START_S
         while time.monotonic() < give_up_at:
             try:
-                if urllib3.request("GET", self.address + "/healthz", retries=False, timeout=2).status == 200:
+                # 301: it is told to be reached by https alone.
+                if urllib3.request("GET", self.address + "/healthz", retries=False, timeout=2).status in {200, 301}:
                     return
             except urllib3.exceptions.HTTPError:
                 pass
@@ -159,11 +160,11 @@ class Server:
 
 
 @contextmanager
-def running(*, processes: int = PROCESSES, **environment: str) -> Iterator[Server]:
+def running(*, processes: int = PROCESSES, threads: int = 64, **environment: str) -> Iterator[Server]:
     """Run a server for the length of a block."""
-    server = Server(processes=processes, **environment)
-    server.start()
+    server = Server(processes=processes, threads=threads, **environment)
     try:
+        server.start()
         yield server
     finally:
         server.stop()

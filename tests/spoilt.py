@@ -58,7 +58,7 @@ def _switch(parameters: dict[str, Any]) -> None:
     connections.close_all()  # this thread's; the lane keeps its own, which stays where it is
     connections.settings["default"].update(parameters)
     # What never changes within one database is remembered for life.
-    accounts._find_or_open.cache_clear()
+    accounts._found_once.cache_clear()
     people._found_once.cache_clear()
 
 

@@ -23,14 +23,20 @@ class RequestIdMiddleware:
         started = time.perf_counter()
         request_id = request_ids.begin(request.headers.get("X-Request-Id", ""))
         response = self._get_response(request)
-        response.headers["X-Request-Id"] = request_id
-        if not request.path.startswith("/static/"):
-            response.headers.setdefault("Cache-Control", "no-store")
-        _log.info(
-            "request",
-            method=request.method,
-            route=request.resolver_match.route if request.resolver_match else None,
-            status=response.status_code,
-            duration_ms=round((time.perf_counter() - started) * 1000, 1),
-        )
+        route = request.resolver_match.route if request.resolver_match else None
+        finish(request, response, request_id=request_id, route=route, started=started)
         return response
+
+
+def finish(request: HttpRequest, response: HttpResponse, *, request_id: str, route: str | None, started: float) -> None:
+    """Complete a response and log its line; `started` is a reading of `time.perf_counter`."""
+    response.headers["X-Request-Id"] = request_id
+    if not request.path.startswith("/static/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    _log.info(
+        "request",
+        method=request.method,
+        route=route,
+        status=response.status_code,
+        duration_ms=round((time.perf_counter() - started) * 1000, 1),
+    )

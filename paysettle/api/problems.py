@@ -9,14 +9,17 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from paysettle.api import request_ids
 from paysettle.api.body import BadRequest, BodyTooLarge, MalformedBody, UnsupportedMediaType
-from paysettle.kernel.errors import DomainError, InternalError, NotFound
+from paysettle.kernel import transactions
+from paysettle.kernel.errors import DomainError, InternalError, NotFound, Unavailable
 from paysettle.kernel.idempotency import Answer
+from paysettle.kernel.transactions import Fault
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -125,6 +128,8 @@ def as_domain_error(error: Exception) -> DomainError | None:
     """Return the refusal that an exception of Django or DRF means, or None for a fault of ours."""
     if isinstance(error, DomainError):
         return error
+    if isinstance(error, Error) and transactions.classify(error) not in {Fault.BUG, Fault.DUPLICATE}:
+        return Unavailable()
     if isinstance(error, exceptions.Throttled):
         return Throttled(retry_after_s=int(getattr(error, "wait", None) or 1))
     return next((refusal() for kind, refusal in _MEANING.items() if isinstance(error, kind)), None)

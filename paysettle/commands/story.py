@@ -57,6 +57,15 @@ class Somebody:
         body = {"payee": to.handle, "amount": _order(amount), "note": note}
         return self.call("POST", "/api/v1/payments", body, **{"Idempotency-Key": key})
 
+    def authorise(self, to: "Somebody", amount: Money, note: str, *, key: str) -> tuple[int, dict[str, Any]]:
+        """Hold money for somebody."""
+        body = {"payee": to.handle, "amount": _order(amount), "note": note, "capture": "later"}
+        return self.call("POST", "/api/v1/payments", body, **{"Idempotency-Key": key})
+
+    def move(self, payment: str, what: str, body: dict[str, Any], *, key: str) -> tuple[int, dict[str, Any]]:
+        """Capture or refund."""
+        return self.call("POST", f"/api/v1/payments/{payment}/{what}", body, **{"Idempotency-Key": key})
+
     def ask(self, debtor: "Somebody", amount: Money, reason: str, *, key: str) -> tuple[int, dict[str, Any]]:
         """Ask somebody to settle."""
         body = {"debtor": debtor.handle, "amount": _order(amount), "reason": reason}
@@ -83,17 +92,29 @@ def cast(address: str) -> list[Somebody]:
 
 def tell(address: str, say: Say) -> None:
     """Tell the story against a running server and worker; raise CommandError if it goes another way than it should."""
-    ana, ben, cleo, dov = everybody = cast(address)
+    everybody = cast(address)
+    for chapter in CHAPTERS:
+        chapter(everybody, say)
 
+
+def _sign_up(everybody: list[Somebody], say: Say) -> None:
+    """Chapter one: everybody arrives."""
     say("\nFour people sign up; each confirms their address with the code that came by mail.")
     for somebody in everybody:
         _arrive(somebody, say)
 
+
+def _fund(everybody: list[Somebody], say: Say) -> None:
+    """Chapter two: money comes in."""
     say("\nThe treasury lets money in.")
     amounts = (_euro(250_00), _euro(80_00), _euro(40_00), Money(5000, "JPY"))
     for somebody, amount in zip(everybody, amounts, strict=True):
         say(f"  {somebody.name} gets {amount}: {_deposit(somebody, amount)}")
 
+
+def _pay(everybody: list[Somebody], say: Say) -> None:
+    """Chapter three: payments, one of them refused."""
+    ana, ben, cleo, dov = everybody
     say("\nThey pay each other.")
     for payer, payee, amount, note, key in (
         (ana, ben, _euro(12_50), "Lunch", "story-lunch"),
@@ -107,6 +128,44 @@ def tell(address: str, say: Say) -> None:
     status, document = cleo.pay(ana, _euro(500_00), "Rent", key="story-rent")
     say(f"  Cleo tries to pay {_euro(500_00)} for the rent: {_outcome(status, document, 422)}")
 
+
+def _hold(everybody: list[Somebody], say: Say) -> None:
+    """Chapter four: authorised, captured, refunded."""
+    ana, _, _, dov = everybody
+    say("\nDov's bakery takes orders: money is held now and captured later.")
+    status, held = ana.authorise(dov, _euro(60_00), "Bread for the party", key="story-party")
+    say(f"  Ana holds {_euro(60_00)} for Dov: {_outcome(status, held, 201)}")
+    status, document = dov.move(held["id"], "captures", {"amount": _order(_euro(20_00))}, key="story-party-1")
+    say(f"  Dov delivers a first part and captures {_euro(20_00)}: {_outcome(status, document, 200)}")
+    last = {"amount": _order(_euro(30_00)), "final": True}
+    status, document = dov.move(held["id"], "captures", last, key="story-party-2")
+    say(f"  … and the rest for {_euro(30_00)}; what is left goes back: {_outcome(status, document, 200)}")
+    back = {"amount": _order(_euro(5_00)), "reason": "One loaf was burnt"}
+    status, document = dov.move(held["id"], "refunds", back, key="story-party-3")
+    say(f"  One loaf was burnt, Dov refunds {_euro(5_00)}: {_outcome(status, document, 201)}")
+
+
+def _pay_together(everybody: list[Somebody], say: Say) -> None:
+    """Chapter five: a batch, each order with its own outcome."""
+    ana, ben, cleo, dov = everybody
+    say("\nCleo pays her helpers in one call.")
+    wages = [(ana, 3_00), (ben, 4_00), (dov, 900_00)]
+    items = [
+        {"key": f"story-wage-{n}", "payee": to.handle, "amount": _order(_euro(minor)), "note": "Moving day"}
+        for n, (to, minor) in enumerate(wages)
+    ]
+    status, document = cleo.call(
+        "POST", "/api/v1/payment-batches", {"items": items}, **{"Idempotency-Key": "story-wages"}
+    )
+    say(f"  {_outcome(status, document, 200)}: {document['succeeded']} paid, {document['refused']} refused")
+    for (to, minor), item in zip(wages, document["items"], strict=True):
+        problem = item["problem"]
+        say(f"    {to.name} {_euro(minor)}: {item['status']} {problem['code'] if problem else item['payment']}")
+
+
+def _settle(everybody: list[Somebody], say: Say) -> None:
+    """Chapter six: settlements asked, approved, rejected."""
+    ana, ben, cleo, dov = everybody
     say("\nThey settle what they owe.")
     status, asked = ana.ask(ben, _euro(45_00), "Your half of the new lamp", key="story-lamp")
     say(f"  Ana asks Ben for {_euro(45_00)}, his half of the lamp: {_outcome(status, asked, 201)}")
@@ -119,21 +178,44 @@ def tell(address: str, say: Say) -> None:
     status, document = dov.decide(asked["id"], "reject", "That was the cat", key="story-window-no")
     say(f"  Dov rejects it, “That was the cat”: {_outcome(status, document, 200)}")
 
+
+def _show_balances(everybody: list[Somebody], say: Say) -> None:
+    """Chapter seven: what each has now."""
     say("\nWhat each has now.")
     for somebody in everybody:
         _, document = somebody.call("GET", "/api/v1/accounts")
         booked = ", ".join(f"{a['booked']['decimal']} {a['currency']}" for a in document["data"])
         say(f"  {somebody.name}: {booked}")
 
-    say("\nWho was told what: in the inbox, and by mail.")
-    _wait_for_mail({ana: 2, ben: 2, cleo: 2, dov: 1}, say)
 
+def _show_mail(everybody: list[Somebody], say: Say) -> None:
+    """Chapter eight: who was told what."""
+    ana, ben, cleo, dov = everybody
+    say("\nWho was told what: in the inbox, and by mail.")
+    _wait_for_mail({ana: 6, ben: 3, cleo: 2, dov: 2}, say)
+
+
+def _verify(_everybody: list[Somebody], say: Say) -> None:
+    """The end: the books are right."""
     say("\nAre the books right?")
     report = verify()
     for result in report.results:
         say(f"  {'ok' if not result.findings else 'WRONG':<6}{result.seen:>5}  {result.check.sentence}")
     if report.findings:
         raise CommandError("\n".join(["The books are wrong:", *report.findings]))
+
+
+CHAPTERS: tuple[Callable[[list[Somebody], Say], None], ...] = (
+    _sign_up,
+    _fund,
+    _pay,
+    _hold,
+    _pay_together,
+    _settle,
+    _show_balances,
+    _show_mail,
+    _verify,
+)
 
 
 def _arrive(somebody: Somebody, say: Say) -> None:

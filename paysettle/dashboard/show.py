@@ -16,6 +16,7 @@ NONE = "\N{EN DASH}"
 
 _SUBJECTS = {
     "payment": ("pay", "payments_payment"),
+    "refund": ("ref", "payments_refund"),
     "settlement": ("set", "settlements_settlement"),
     "treasury_move": ("trs", "payments_treasurymove"),
 }

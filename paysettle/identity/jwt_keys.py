@@ -27,9 +27,12 @@ class KeyFileError(Exception):
     """The file of keys cannot be used; the message is the sentence shown to the operator."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Keys:
-    """The keys of one version of the file."""
+    """The keys of one version of the file.
+
+    Each reading is equal to itself alone, so that what was found out about a token with it does not count for the next.
+    """
 
     signing: ECKey
     verifying: dict[str, ECKey]

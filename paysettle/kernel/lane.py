@@ -73,9 +73,14 @@ class Lane:
         """Queue an item and wait for its answer; raises what `submit` and its future raise."""
         future = self.submit(operation, item)
         try:
-            return future.result(timeout=self.deadline_s + transactions.PATIENCE_S)
+            return future.result(timeout=self.wait_s)
         except TimeoutError:
             raise OutcomeUnknown from None
+
+    @property
+    def wait_s(self) -> float:
+        """How long an answer can take at most, in seconds; after that the outcome is unknown."""
+        return self.deadline_s + transactions.PATIENCE_S
 
     def state(self) -> str:
         """Return `not started`, `alive`, `stuck` (one batch takes longer than any deadline) or `dead`."""
@@ -84,7 +89,7 @@ class Lane:
         if not self._thread.is_alive():
             return "dead"
         busy_since = self._busy_since
-        if busy_since is not None and time.monotonic() - busy_since > self.deadline_s + transactions.PATIENCE_S:
+        if busy_since is not None and time.monotonic() - busy_since > self.wait_s:
             return "stuck"
         return "alive"
 

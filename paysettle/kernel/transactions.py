@@ -408,10 +408,9 @@ def run(
         raise RuntimeError("A transaction that is retried cannot run inside another one.")
     connection = connections[DEFAULT_DB_ALIAS]
     give_up_at = time.monotonic() + PATIENCE_S
-    attempt = 0
+    rolled_back = 0
     unknown = False
     while True:
-        attempt += 1
         tx = Transaction(connection, skip_locked=skip_locked)
         try:
             return _once(tx, work)
@@ -422,8 +421,9 @@ def run(
             if fault is Fault.GONE:
                 connection.close()
                 unknown = unknown or tx.committing
-            exhausted = attempt >= attempts if fault is Fault.ROLLED_BACK else time.monotonic() > give_up_at
-            _log.warning("transaction_failed", fault=fault.name, code=str(error.args[:1]), attempt=attempt)
+            rolled_back += fault is Fault.ROLLED_BACK
+            exhausted = rolled_back >= attempts if fault is Fault.ROLLED_BACK else time.monotonic() > give_up_at
+            _log.warning("transaction_failed", fault=fault.name, code=str(error.args[:1]), rolled_back=rolled_back)
             if unknown and (exhausted or not repeatable):
                 raise OutcomeUnknown from error
             if exhausted and fault is Fault.ROLLED_BACK:
@@ -431,7 +431,7 @@ def run(
             if exhausted or fault is Fault.FULL:
                 raise Unavailable from error
         # Jitter keeps two transactions that met from meeting again.
-        time.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.5)))  # noqa: S311
+        time.sleep(random.uniform(0, min(0.02 * 2**rolled_back, 0.5)))  # noqa: S311
 
 
 def _is_lock_wait(error: Error) -> bool:

@@ -19,20 +19,36 @@ def wallet(party_id: UUID, currency: str) -> UUID:
     return _find_or_open(party_id, WALLET.code, currency)
 
 
+def find_wallet(party_id: UUID, currency: str) -> UUID | None:
+    """Return the account id of a party's wallet in a currency, or None when there is none: it is not opened."""
+    try:
+        return _found_once(party_id, WALLET.code, currency)
+    except LookupError:
+        return None
+
+
 def world(currency: str) -> UUID:
     """Return the account id of everything outside, in a currency, opening it when there is none."""
     return _find_or_open(identifiers.SYSTEM, WORLD.code, currency)
 
 
-@lru_cache(maxsize=100_000)
 def _find_or_open(owner_id: UUID, kind: str, currency: str) -> UUID:
-    """An account never changes owner, kind or currency, so what was found once stays true."""
+    try:
+        return _found_once(owner_id, kind, currency)
+    except LookupError:
+        open_missing([(owner_id, kind, currency)])
+        return _found_once(owner_id, kind, currency)
+
+
+@lru_cache(maxsize=100_000)
+def _found_once(owner_id: UUID, kind: str, currency: str) -> UUID:
+    """An account never changes owner, kind or currency, so what was found once stays true.
+
+    What was not found is not remembered: it is raised as LookupError.
+    """
     found = _find(owner_id, kind, currency)
     if found is None:
-        open_missing([(owner_id, kind, currency)])
-        found = _find(owner_id, kind, currency)
-    if found is None:
-        raise RuntimeError("An account that was just opened cannot be found.")
+        raise LookupError(kind, currency)
     return found
 
 

@@ -6,7 +6,7 @@ keys against objects). All run in one snapshot. Invariants I1-I4 are those of ev
 balances, all balance together, each balance is the sum of its lines, and no limited account was ever below its floor.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -85,11 +85,17 @@ FINDINGS_MAX = 100
 """How many findings a check names before it stops."""
 
 
-def verify(account_ids: Collection[UUID] | None = None) -> Report:
-    """Run every check in one snapshot, for all accounts or for some, and return what was found."""
+def verify(account_ids: Collection[UUID] | None = None, *, client_log: Iterable[str] | None = None) -> Report:
+    """Run every check in one snapshot, for all accounts or for some, and return what was found.
+
+    `client_log` has the lines of what a client was told; raises NotAClientLog if one of them is none.
+    """
     scope = Scope(None if account_ids is None else tuple(sorted(account.bytes for account in account_ids)))
     with snapshot() as reads:
-        return examine(reads, scope)
+        report = examine(reads, scope)
+        if client_log is not None:
+            report.results.append(_result(_client_log_check(client_log), reads, scope))
+        return report
 
 
 def examine(reads: Snapshot, scope: Scope) -> Report:
@@ -98,10 +104,39 @@ def examine(reads: Snapshot, scope: Scope) -> Report:
     for check in _checks:
         if check.whole and scope.account_ids is not None:
             continue
-        tally = Tally()
-        findings = list(islice(check.run(reads, scope, tally), FINDINGS_MAX))
-        report.results.append(Result(check, tally.seen, findings))
+        report.results.append(_result(check, reads, scope))
     return report
+
+
+def _result(check: Check, reads: Snapshot, scope: Scope) -> Result:
+    tally = Tally()
+    findings = list(islice(check.run(reads, scope, tally), FINDINGS_MAX))
+    return Result(check, tally.seen, findings)
+
+
+def _client_log_check(lines: Iterable[str]) -> Check:
+    if _client_log is None:
+        raise RuntimeError("No slice has said how a client's log is checked.")
+    read = _client_log
+    return Check(
+        "acknowledged",
+        "Each acknowledged payment is there once and as it was told, each refused one is not (I5-I7).",
+        lambda reads, _scope, tally: read(reads, lines, tally),
+    )
+
+
+class NotAClientLog(Exception):
+    """A line of the file is no entry of a client's log; the message names it."""
+
+
+ClientLogFunction = Callable[[Snapshot, Iterable[str], Tally], Iterator[Finding]]
+_client_log: ClientLogFunction | None = None
+
+
+def register_client_log(check: ClientLogFunction) -> None:
+    """Name the function that holds a client's log against the books; `payments` does."""
+    global _client_log  # noqa: PLW0603 - wired once, at start
+    _client_log = check
 
 
 def register(*checks: Check) -> None:

@@ -11,8 +11,9 @@ class PaymentsConfig(AppConfig):
         """Add what the verifier asks of payments."""
         from paysettle.kernel import jobs
         from paysettle.ledger import verify
-        from paysettle.payments import checks
+        from paysettle.payments import acknowledged, checks
         from paysettle.payments.operations import expiry
 
         verify.register(*checks.CHECKS)
+        verify.register_client_log(acknowledged.check)
         jobs.register(expiry.EXPIRE_HOLDS)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from paysettle.kernel.snapshot import Snapshot
 from paysettle.ledger.verify import Check, Finding, Scope, Tally, count, rows_as_findings
+from paysettle.settlements import queries
 from paysettle.settlements.lifecycle import STEPS, Verb
 
 
@@ -62,6 +63,20 @@ def _histories_are_legal(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterat
             )
 
 
+def _keys_match_moves(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    """Every move was made with a key of its own: a settlement has as many successes as versions."""
+    tally.seen = count(reads, "SELECT COUNT(*) FROM kernel_idempotency_key WHERE operation = %s", [queries.OPERATION])
+    keys = "SELECT object_id, COUNT(*) AS number FROM kernel_idempotency_key WHERE operation = %s AND success"
+    yield from rows_as_findings(
+        reads,
+        f"SELECT s.id FROM settlements_settlement s LEFT JOIN ({keys} GROUP BY object_id) k ON k.object_id = s.id"  # noqa: S608
+        " WHERE COALESCE(k.number, 0) <> s.version",
+        [queries.OPERATION],
+        "set",
+        "does not have one key for each of its moves",
+    )
+
+
 CHECKS = [
     Check(
         "settlements",
@@ -75,4 +90,5 @@ CHECKS = [
         _histories_are_legal,
         whole=True,
     ),
+    Check("keys.set", "Each move of a settlement has a key of its own.", _keys_match_moves, whole=True),
 ]

@@ -12,7 +12,7 @@ from paysettle.kernel.lane import lane
 _LANE_READY = {"not started", "alive"}
 
 
-def alive(_request: HttpRequest) -> JsonResponse:
+async def alive(_request: HttpRequest) -> JsonResponse:
     """Answer as long as the process can."""
     return JsonResponse({"status": "ok"})
 

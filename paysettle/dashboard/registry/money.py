@@ -22,7 +22,7 @@ from paysettle.kernel import identifiers
 from paysettle.kernel.identifiers import SYSTEM
 from paysettle.ledger.chart import WORLD
 from paysettle.ledger.models import Account, Entry, Transfer
-from paysettle.payments.models import Payment, TreasuryMove
+from paysettle.payments.models import Payment, PaymentBatch, Refund, TreasuryMove
 
 
 class CurrencyFilter(SimpleListFilter):
@@ -47,7 +47,20 @@ class PaymentAdmin(ReadOnlyAdmin):
     list_display = ("public_id", "made", "payer_link", "payee_link", "money", "standing")
     list_filter = (StateFilter, CurrencyFilter, SinceFilter)
     list_select_related = ("payer", "payee")
-    fields = ("public_id", "money", "payer_link", "payee_link", "note_text", "standing", "made", "made_by")
+    fields = (
+        "public_id",
+        "money",
+        "captured",
+        "refunded",
+        "payer_link",
+        "payee_link",
+        "note_text",
+        "reference",
+        "standing",
+        "expires",
+        "made",
+        "made_by",
+    )
     search_help_text = "pay_…, handle, or amount like 12.50 EUR"
     time_field = "created_at"
 
@@ -61,7 +74,23 @@ class PaymentAdmin(ReadOnlyAdmin):
         )
 
     def tables(self, record: Payment) -> list[Table]:
-        return [related.transfers(record.id)]
+        return [
+            related.transfers(record.id),
+            related.hold(record.hold_id, record.currency),
+            related.refunds(record.id, record.currency),
+        ]
+
+    @admin.display(description="captured")
+    def captured(self, payment: Payment) -> SafeString:
+        return show.amount(payment.captured_minor, payment.currency)
+
+    @admin.display(description="refunded")
+    def refunded(self, payment: Payment) -> SafeString:
+        return show.amount(payment.refunded_minor, payment.currency)
+
+    @admin.display(description="hold expires (UTC)")
+    def expires(self, payment: Payment) -> str:
+        return show.moment(payment.expires_at)
 
     @admin.display(description="ID")
     def public_id(self, payment: Payment) -> SafeString:
@@ -96,6 +125,90 @@ class PaymentAdmin(ReadOnlyAdmin):
         return related.actor(identifiers.show("usr", payment.created_by_id))
 
 
+@admin.register(Refund)
+class RefundAdmin(ReadOnlyAdmin):
+    """Money that payees gave back."""
+
+    name = "Refunds"
+    list_display = ("public_id", "made", "payment_link", "money")
+    list_filter = (SinceFilter,)
+    list_select_related = ("payment",)
+    fields = ("public_id", "money", "payment_link", "reason", "made", "made_by")
+    search_help_text = "ref_… or pay_…"
+    time_field = "created_at"
+
+    def label(self, record: Refund) -> str:
+        return identifiers.show("ref", record.id)
+
+    def search(self, term: str) -> Q:
+        return search.by_id("ref", term) or search.by_id("pay", term, "payment_id") or Q(pk__in=[])
+
+    def tables(self, record: Refund) -> list[Table]:
+        return [related.transfers(record.id)]
+
+    @admin.display(description="ID")
+    def public_id(self, refund: Refund) -> SafeString:
+        return show.public_id("ref", refund.id)
+
+    @admin.display(description="time (UTC)")
+    def made(self, refund: Refund) -> str:
+        return show.moment(refund.created_at)
+
+    @admin.display(description="payment")
+    def payment_link(self, refund: Refund) -> SafeString:
+        return show.record(refund.payment, identifiers.show("pay", refund.payment_id))
+
+    @admin.display(description="amount")
+    def money(self, refund: Refund) -> SafeString:
+        return show.amount(refund.amount_minor, refund.payment.currency)
+
+    @admin.display(description="made by")
+    def made_by(self, refund: Refund) -> str:
+        return related.actor(identifiers.show("usr", refund.created_by_id))
+
+
+@admin.register(PaymentBatch)
+class PaymentBatchAdmin(ReadOnlyAdmin):
+    """Payment orders that were sent together."""
+
+    name = "Payment batches"
+    list_display = ("public_id", "made", "party_link", "total", "done", "finished")
+    list_filter = (SinceFilter,)
+    list_select_related = ("party",)
+    fields = ("public_id", "party_link", "total", "done", "made", "finished", "made_by")
+    search_help_text = "bat_… or handle"
+    time_field = "created_at"
+
+    def label(self, record: PaymentBatch) -> str:
+        return identifiers.show("bat", record.id)
+
+    def search(self, term: str) -> Q:
+        return search.by_id("bat", term) or search.by_party(term, "party_id", parties=Party.objects.all())
+
+    def tables(self, record: PaymentBatch) -> list[Table]:
+        return [related.batch_items(record.id)]
+
+    @admin.display(description="ID")
+    def public_id(self, batch: PaymentBatch) -> SafeString:
+        return show.public_id("bat", batch.id)
+
+    @admin.display(description="time (UTC)")
+    def made(self, batch: PaymentBatch) -> str:
+        return show.moment(batch.created_at)
+
+    @admin.display(description="party")
+    def party_link(self, batch: PaymentBatch) -> SafeString:
+        return show.record(batch.party, batch.party.handle)
+
+    @admin.display(description="finished (UTC)")
+    def finished(self, batch: PaymentBatch) -> str:
+        return show.moment(batch.finished_at)
+
+    @admin.display(description="made by")
+    def made_by(self, batch: PaymentBatch) -> str:
+        return related.actor(identifiers.show("usr", batch.user_id))
+
+
 @admin.register(Transfer)
 class TransferAdmin(ReadOnlyAdmin):
     """Movements between two accounts of the ledger."""
@@ -109,6 +222,7 @@ class TransferAdmin(ReadOnlyAdmin):
     named_by: ClassVar = {
         "tra": ("id",),
         "pay": ("subject_id",),
+        "ref": ("subject_id",),
         "set": ("subject_id",),
         "trs": ("subject_id",),
         "acc": ("debit_account_id", "credit_account_id"),

@@ -9,7 +9,8 @@ from paysettle.dashboard.show import Table
 from paysettle.identity.models import AdminAction, LoginSession, User
 from paysettle.kernel import identifiers
 from paysettle.ledger import queries as ledger
-from paysettle.ledger.models import Transfer
+from paysettle.ledger.models import HoldMove, Transfer
+from paysettle.payments.models import PaymentBatchItem, Refund
 
 SHOWN_MAX = 50
 """How many related rows a page shows of a kind that may have many."""
@@ -48,6 +49,47 @@ def transfers(subject_id: UUID) -> Table:
             for transfer in transfers
         ],
         empty="No money has moved.",
+    )
+
+
+def hold(hold_id: UUID | None, currency: str) -> Table:
+    """Return the steps of the hold of a payment."""
+    steps = HoldMove.objects.filter(hold_id=hold_id).order_by("n") if hold_id else HoldMove.objects.none()
+    return Table(
+        "Hold",
+        ["Step", "What", "Amount", "Time (UTC)"],
+        [
+            [str(step.n), show.state(step.kind), show.amount(step.amount_minor, currency), show.moment(step.at)]
+            for step in steps
+        ],
+        empty="No money was held.",
+    )
+
+
+def refunds(payment_id: UUID, currency: str) -> Table:
+    """Return the refunds of a payment."""
+    return Table(
+        "Refunds",
+        ["Refund", "Amount", "Reason", "Time (UTC)"],
+        [
+            [
+                show.record(refund, identifiers.show("ref", refund.id)),
+                show.amount(refund.amount_minor, currency),
+                refund.reason or show.NONE,
+                show.moment(refund.created_at),
+            ]
+            for refund in Refund.objects.filter(payment_id=payment_id).order_by("id")[:SHOWN_MAX]
+        ],
+    )
+
+
+def batch_items(batch_id: UUID) -> Table:
+    """Return the first items of a batch, the refused ones before the others."""
+    items = PaymentBatchItem.objects.filter(batch_id=batch_id).order_by("-status", "n")[:SHOWN_MAX]
+    return Table(
+        f"Items (up to {SHOWN_MAX})",
+        ["Number", "Key", "Status", "Outcome"],
+        [[str(item.n), show.code(item.item_key), str(item.status or show.NONE), item.outcome] for item in items],
     )
 
 

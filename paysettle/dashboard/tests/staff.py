@@ -17,9 +17,11 @@ from paysettle.kernel.idempotency import fingerprint
 from paysettle.kernel.lane import lane
 from paysettle.kernel.money import Money
 from paysettle.ledger.models import Transfer
-from paysettle.payments.models import Payment, TreasuryMove
+from paysettle.payments.models import Payment, PaymentBatch, Refund, TreasuryMove
 from paysettle.settlements.models import Settlement
 from paysettle.settlements.operations.moves import SettlementRequest, move_settlement
+from tests.http import InProcess
+from tests.moves import authorise, capture, refund
 from tests.people import PASSWORD, Person, deposit, pay, person
 
 
@@ -49,13 +51,15 @@ class Sights:
     @property
     def records(self) -> list[Model]:
         """One record of every kind that staff may look at."""
-        payment = Payment.objects.get(payer_id=self.ana.party_id)
+        payment = Payment.objects.get(payer_id=self.ana.party_id, amount_minor=1_250)
         return [
             self.ana.user,
             Party.objects.get(id=self.ana.party_id),
             payment,
             Transfer.objects.get(subject_id=payment.id),
             TreasuryMove.objects.get(party_id=self.ana.party_id),
+            Refund.objects.get(payment=payment),
+            PaymentBatch.objects.get(party_id=self.ana.party_id),
             Settlement.objects.get(asker_id=self.ben.party_id),
             VerifierRun.objects.order_by("-id")[0],
         ]
@@ -65,7 +69,10 @@ def sights() -> Sights:
     """Let everything happen once."""
     ana, ben = person("ana"), person("ben")
     deposit(ana, 10_000)
-    pay(ana, ben, 1_250)
+    refund(ben, pay(ana, ben, 1_250).document()["id"], 50)
+    capture(ben, authorise(ana, ben, 20).document()["id"], 5)
+    item = {"key": "one", "payee": ben.handle, "amount": {"amount": 1, "currency": "EUR"}}
+    assert InProcess(ana).post("/api/v1/payment-batches", {"items": [item]}).status == 200
     order = SettlementRequest(
         party_id=ben.party_id,
         key=secrets.token_hex(8),

@@ -47,6 +47,8 @@ def test_only_these_tables_can_be_looked_at() -> None:
         "identity.User",
         "ledger.Transfer",
         "payments.Payment",
+        "payments.PaymentBatch",
+        "payments.Refund",
         "payments.TreasuryMove",
         "settlements.Settlement",
     ]
@@ -118,7 +120,7 @@ def test_a_password_cannot_be_guessed_through_a_filter(staff: Client) -> None:
 
 
 def test_ids_amounts_and_history_are_for_people_to_read(staff: Client, seen: Sights) -> None:
-    _, party, payment, transfer, move, settlement, _ = seen.records
+    _, party, payment, transfer, move, _, _, settlement, _ = seen.records
     paid = text(staff.get(record_url(payment)))
     assert identifiers.show("pay", payment.pk) in paid
     assert "12.50 EUR" in paid
@@ -127,7 +129,7 @@ def test_ids_amounts_and_history_are_for_people_to_read(staff: Client, seen: Sig
     assert "7.77 EUR" in asked
     assert "the &lt;b&gt;taxi&lt;/b&gt;" in asked
     assert identifiers.show("trs", move.pk) in text(staff.get(record_url(move)))
-    assert "87.50 EUR" in text(staff.get(record_url(party)))
+    assert "87.94 EUR" in text(staff.get(record_url(party)))
 
 
 def test_an_address_that_names_nothing_leads_back(staff: Client) -> None:

@@ -84,7 +84,7 @@ def test_an_amount_has_no_more_decimals_than_its_currency(staff: Client) -> None
 
 
 def test_filters(staff: Client, seen: Sights) -> None:
-    user, party, payment, transfer, move, settlement, run = seen.records
+    user, party, payment, transfer, move, _, _, settlement, run = seen.records
     for record, query, other in (
         (user, {"is_active": "1"}, {"is_active": "0"}),
         (user, {"is_staff": "0"}, {"is_staff": "1"}),

@@ -18,7 +18,7 @@ from django.test import RequestFactory
 from joserfc import jws
 
 from paysettle.api.problems import Unauthenticated
-from paysettle.identity import authentication, standing, tokens
+from paysettle.identity import authentication, jwt_keys, standing, tokens
 from paysettle.identity.authentication import BadActingParty
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import RefreshToken
@@ -68,7 +68,7 @@ def twice(victim: Person, name: str, first: str) -> str:
 def no_signature_check(patch: pytest.MonkeyPatch) -> None:
     """Believe whatever the middle part says."""
 
-    def believe(token: str) -> Claims:
+    def believe(token: str, _keys: jwt_keys.Keys) -> Claims:
         middle = token.split(".")[1]
         found: Claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
         return found

@@ -75,7 +75,10 @@ def test_user_party_and_membership_are_made_together() -> None:
     assert user.own_party.handle == handle
     assert Membership.objects.get(user=user).party == user.own_party
     streams = Event.objects.filter(stream__in=[_usr(user), identifiers.show("par", user.own_party_id)])
-    assert set(streams.values_list("type", flat=True)) == {"person.registered", "party.opened"}
+    assert set(streams.values_list("type", flat=True)) == {
+        "paysettle.person.registered.v1",
+        "paysettle.party.opened.v1",
+    }
     assert email not in "".join(streams.values_list("data", flat=True))
 
 

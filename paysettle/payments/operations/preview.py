@@ -38,8 +38,8 @@ def preview(order: PaymentOrder) -> Preview:
 
 
 def _balances(order: PaymentOrder, book: PaymentBook, route: Route | None) -> tuple[Money | None, Money | None]:
-    if route is None:
+    if route is None or route.accounts is None:
         return None, None
-    account = book.posting.account(route.debit_id)
+    account = book.posting.account(route.accounts[0])
     currency = order.money.currency
     return Money(account.balance_minor, currency), Money(account.available_minor, currency)

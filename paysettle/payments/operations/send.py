@@ -19,7 +19,7 @@ from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import Transaction
 from paysettle.ledger import accounts
 from paysettle.ledger.posting import Group, NewHold, Posting
-from paysettle.ledger.rules import Transfer
+from paysettle.ledger.rules import InsufficientFunds, Transfer
 from paysettle.payments import documents
 from paysettle.payments.lifecycle import State
 from paysettle.payments.rules import PayeeNotFound, PayeeUnavailable, PaymentToOneself, Terms
@@ -62,11 +62,10 @@ class PaymentOrder(Item):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """From where to where the money of an order goes."""
+    """From where to where the money of an order goes; no accounts when the payer has no wallet to pay from."""
 
     payee_id: UUID
-    debit_id: UUID
-    credit_id: UUID
+    accounts: tuple[UUID, UUID] | None
 
 
 class SendPayment(Operation[PaymentOrder]):
@@ -76,12 +75,18 @@ class SendPayment(Operation[PaymentOrder]):
     prefix = "pay"
 
     def prepare(self, item: PaymentOrder) -> Route | None:
-        """Find the payee and both wallets, opening those that are missing; None when there is no such payee."""
+        """Find the payee and both wallets; None when there is no such payee.
+
+        The payee's wallet is opened if it is missing, but not for somebody who has nothing to pay with: else
+        strangers could fill anybody's list of wallets.
+        """
         payee_id = people.find_party(item.payee)
         if payee_id is None:
             return None
-        currency = item.money.currency
-        return Route(payee_id, accounts.wallet(item.party_id, currency), accounts.wallet(payee_id, currency))
+        debit_id = accounts.find_wallet(item.party_id, item.money.currency)
+        if debit_id is None:
+            return Route(payee_id, None)
+        return Route(payee_id, (debit_id, accounts.wallet(payee_id, item.money.currency)))
 
     def open(self, tx: Transaction, prepared: Sequence[tuple[PaymentOrder, Route | None]]) -> "PaymentBook":
         """Lock both wallets of every order, then read who may act."""
@@ -95,7 +100,7 @@ class PaymentBook(Book[PaymentOrder]):
         self._tx = tx
         self._routes = {id(item): route for item, route in prepared}
         routes = [route for _, route in prepared if route is not None]
-        self.posting = Posting(tx, [account for r in routes for account in (r.debit_id, r.credit_id)])
+        self.posting = Posting(tx, [account for route in routes for account in route.accounts or ()])
         self._standing = Standing(tx, [item.by for item, _ in prepared], [r.payee_id for r in routes])
         self._payments: list[tuple[Any, ...]] = []
 
@@ -106,15 +111,17 @@ class PaymentBook(Book[PaymentOrder]):
         route = self._routes[id(item)]
         if route is None:
             raise PayeeNotFound(f"Nobody is known as {item.payee}.")
-        self.posting.require([route.debit_id, route.credit_id])
+        self.posting.require(route.accounts or ())
         if route.payee_id == item.party_id:
             raise PaymentToOneself
         payer, payee = self._standing.party(item.party_id), self._standing.party(route.payee_id)
         if not payee.active:
             raise PayeeUnavailable
+        if route.accounts is None:
+            raise InsufficientFunds(f"{Money(0, item.money.currency)} are available, {item.money} are needed.")
 
         payment_id, event_id = identifiers.new(), identifiers.new()
-        terms, told = self._move(item, route, payment_id, event_id, now)
+        terms, told = self._move(item, route.payee_id, route.accounts, payment_id, event_id, now)
         self._keep(item, terms, payment_id, now)
         self._tell(item, terms, payment_id, event_id, told, now)
         document = documents.payment(
@@ -133,14 +140,20 @@ class PaymentBook(Book[PaymentOrder]):
         self.posting.write()
 
     def _move(
-        self, item: PaymentOrder, route: Route, payment_id: UUID, event_id: UUID, now: datetime
+        self,
+        item: PaymentOrder,
+        payee_id: UUID,
+        wallets: tuple[UUID, UUID],
+        payment_id: UUID,
+        event_id: UUID,
+        now: datetime,
     ) -> tuple[Terms, list[dict[str, Any]]]:
         """Move the money or hold it; return the terms of the new payment and its transfers as the event tells them."""
         if item.hold_for is not None:
             expires_at = now + item.hold_for
             hold = NewHold(
                 id=identifiers.new(),
-                account_id=route.debit_id,
+                account_id=wallets[0],
                 amount_minor=item.money.amount_minor,
                 expires_at=expires_at,
                 subject_kind="payment",
@@ -148,26 +161,26 @@ class PaymentBook(Book[PaymentOrder]):
                 event_id=event_id,
             )
             self.posting.place(hold, at=now)
-            return self._terms(item, route, 0, State.AUTHORISED, hold.id, expires_at), []
+            return self._terms(item, payee_id, 0, State.AUTHORISED, hold.id, expires_at), []
         group = Group(
-            transfers=[Transfer(route.debit_id, route.credit_id, item.money.amount_minor)],
+            transfers=[Transfer(*wallets, item.money.amount_minor)],
             subject_kind="payment",
             subject_id=payment_id,
             event_id=event_id,
         )
         told = self.posting.post(group, at=now)
-        return self._terms(item, route, item.money.amount_minor, State.COMPLETED, None, None), told
+        return self._terms(item, payee_id, item.money.amount_minor, State.COMPLETED, None, None), told
 
     @staticmethod
     def _terms(
         item: PaymentOrder,
-        route: Route,
+        payee_id: UUID,
         captured_minor: int,
         state: State,
         hold_id: UUID | None,
         expires_at: datetime | None,
     ) -> Terms:
-        return Terms(item.party_id, route.payee_id, item.money, captured_minor, 0, state, hold_id, expires_at)
+        return Terms(item.party_id, payee_id, item.money, captured_minor, 0, state, hold_id, expires_at)
 
     def _keep(self, item: PaymentOrder, terms: Terms, payment_id: UUID, now: datetime) -> None:
         self._payments.append(

@@ -1,15 +1,26 @@
 """`manage.py serve`: the web server of pages and API."""
 
 from argparse import ArgumentParser
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.utils.module_loading import import_string
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import Interfaces, TaskImpl
+from granian.http import HTTP1Settings, HTTP2Settings
 
 from paysettle.commands.start import require_database, require_port
+
+HEADERS_SIZE_MAX = 64 * 1024
+SPARE_CONNECTIONS = 1000
+"""Beyond those that may wait for the lane or a thread: they are told at once that too many do."""
+
+STOP_S_MAX = 60
+"""How long answers may take after SIGTERM before the process is killed: longer than any but a stream takes."""
 
 
 class Command(BaseCommand):
@@ -21,23 +32,37 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--processes", type=int, default=1, help="server processes; each has a lane of its own")
-        parser.add_argument("--threads", type=int, default=64, help="requests one process answers at the same time")
+        parser.add_argument("--threads", type=int, default=64, help="pages one process answers at the same time")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if not 1 <= options["port"] <= 65535:
             raise CommandError(f"A port is a number from 1 to 65535, not {options['port']}.")
+        if not 1 <= options["threads"] <= 1000:
+            raise CommandError(f"The threads are 1 to 1000, not {options['threads']}.")
         if connection.vendor == "sqlite" and options["processes"] != 1:
             raise CommandError("SQLite is for one server process: use MariaDB or MySQL for more.")
         require_database()
         require_port(options["host"], options["port"])
+        # The server counts connections, idle ones too; how many requests may wait, the application says.
+        connections = settings.LANE_QUEUE_MAX + 5 * options["threads"] + SPARE_CONNECTIONS
         Granian(
-            "config.wsgi:application",
+            "config.asgi",
             address=options["host"],
             port=options["port"],
-            interface=Interfaces.WSGI,
+            interface=Interfaces.ASGI,
+            # Tasks of asyncio: each request has a context of its own, and with it a request id of its own.
+            task_impl=TaskImpl.asyncio,
             workers=options["processes"],
-            blocking_threads=options["threads"],
-            backpressure=options["threads"] * 4,
+            workers_kill_timeout=STOP_S_MAX,
+            backpressure=connections,
+            http1_settings=HTTP1Settings(max_buffer_size=HEADERS_SIZE_MAX),
+            http2_settings=HTTP2Settings(max_headers_size=HEADERS_SIZE_MAX),
             websockets=False,
             log_dictconfig=settings.LOGGING_SERVER,
-        ).serve()
+        ).serve(target_loader=partial(_load, options["threads"]))
+
+
+def _load(threads: int, module: str) -> Callable[..., Any]:
+    """Return the application, in the process that serves it."""
+    application: Callable[..., Any] = import_string(f"{module}.build")(threads=threads)
+    return application

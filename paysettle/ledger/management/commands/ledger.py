@@ -2,13 +2,16 @@
 
 import sys
 from argparse import ArgumentParser
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from paysettle.kernel import identifiers
 from paysettle.kernel.identifiers import BadIdentifier
-from paysettle.ledger import verify
+from paysettle.kernel.money import Money
+from paysettle.ledger import queries, verify
 
 
 class Command(BaseCommand):
@@ -20,13 +23,28 @@ class Command(BaseCommand):
         verbs = parser.add_subparsers(dest="verb", required=True)
         verify_verb = verbs.add_parser("verify", help="check everything, or what touches some accounts")
         verify_verb.add_argument("--account", action="append", metavar="acc_…", help="only this account (repeatable)")
+        verify_verb.add_argument(
+            "--acknowledged", metavar="FILE", help="a client's log: what it was told, line by line"
+        )
+        verbs.add_parser("trial-balance", help="what all accounts of a kind and currency come to")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if options["verb"] == "verify":
+            self._verify(options)
+        else:
+            self._trial_balance()
+
+    def _verify(self, options: dict[str, Any]) -> None:
         try:
             accounts = [identifiers.parse("acc", text) for text in options["account"] or []]
-        except BadIdentifier as error:
+            with ExitStack() as stack:
+                path = options["acknowledged"]
+                log = stack.enter_context(Path(path).open(encoding="utf-8")) if path else None
+                report = verify.verify(accounts or None, client_log=log)
+        except (BadIdentifier, verify.NotAClientLog) as error:
             raise CommandError(str(error)) from None
-        report = verify.verify(accounts or None)
+        except OSError as error:
+            raise CommandError(f"{options['acknowledged']} cannot be read: {error.strerror}.") from None
         for result in report.results:
             verdict = "ok" if not result.findings else f"{len(result.findings)} WRONG"
             self.stdout.write(f"{result.check.name:<12} {result.seen:>9}  {verdict:<9} {result.check.sentence}")
@@ -35,3 +53,9 @@ class Command(BaseCommand):
         if report.findings:
             sys.exit(1)
         self.stdout.write(self.style.SUCCESS("The books are right."))
+
+    def _trial_balance(self) -> None:
+        for kind, currency, number, total_minor in queries.trial_balance():
+            self.stdout.write(
+                f"{currency}  {kind:<9} {number:>9} accounts {Money(total_minor, currency).decimal():>22}"
+            )
