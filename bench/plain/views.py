@@ -68,7 +68,7 @@ def _pay(claims: AccessToken, key: str, order: dict[str, Any]) -> Response:
     accounts = {account.owner_id: account for account in locked}
     known = IdempotencyKey.objects.filter(digest=digest, party_id=claims.party_id, operation="payment.send").first()
     if known is not None:
-        return Response(json.loads(known.answer), status=known.status)
+        return Response(json.loads(known.answer or "{}"), status=known.status)
     debit, credit = accounts[claims.party_id], accounts[payee.id]
     if debit.balance_minor < money.amount_minor:
         raise ValidationError("There is not enough money.")
