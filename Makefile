@@ -7,7 +7,7 @@ DEMO_ENV = PAYSETTLE_DEMO=1 PAYSETTLE_VAR=var/demo PUBLIC_URL=http://127.0.0.1:$
 # Each database is a worker of its own; every test that is for it runs on it.
 DATABASES = --dist=each --tx popen//env:TEST_DB=sqlite --tx popen//env:TEST_DB=mariadb --tx popen//env:TEST_DB=mysql
 
-.PHONY: help demo demo-reset run test test-long check fix lock docs
+.PHONY: help demo demo-reset run test test-long check fix lock docs bench bench-full
 
 help:
 	@echo "make demo        a story told through the real API, on SQLite, no servers needed (PORT=8000, KAFKA=1)"
@@ -15,6 +15,8 @@ help:
 	@echo "make run         server and worker for development, on SQLite"
 	@echo "make test        the whole suite on SQLite, MariaDB, MySQL and Kafka; finds or fetches the servers itself"
 	@echo "make test-long   the same with every number at its full size, on every Python that is here"
+	@echo "make bench       how fast it is, against raw SQL in the same run (10 minutes); docs/performance.md"
+	@echo "make bench-full  the same with five million entries, and with little memory (an hour)"
 	@echo "make check       format, lint, types, import contracts, migrations, documents up to date"
 	@echo "make fix         format, and mend what the linter can mend"
 	@echo "make lock        resolve the dependencies anew"
@@ -50,6 +52,12 @@ fix: .venv/dev
 
 docs: .venv/dev
 	@DEBUG=1 $(PY) manage.py docs
+
+bench: .venv/dev
+	@$(PY) -m bench $(ARGS)
+
+bench-full: .venv/dev
+	@$(PY) -m bench --full $(ARGS)
 
 LOCK = UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml

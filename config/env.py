@@ -162,4 +162,6 @@ def _mysql_options() -> dict[str, Any]:
         # FOUND_ROWS, which Django needs to count rows that an update matched; MULTI_STATEMENTS, because the last
         # statements of a transaction and its COMMIT travel together. The numbers are those of both drivers.
         "client_flag": 1 << 1 | 1 << 16,
+        # mysqlclient would send bytes as text, and an id is no text in any character set; PyMySQL knows by itself.
+        "binary_prefix": True,
     }

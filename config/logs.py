@@ -3,6 +3,7 @@
 Servers and workers log to stdout; other commands answer there and log to stderr.
 """
 
+import logging
 import sys
 from typing import Any
 
@@ -12,6 +13,8 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 def configure(*, level: str) -> dict[str, Any]:
     """Set structlog up and return Django's LOGGING: both write the same JSON lines."""
+    # No line shows them, and finding them out costs with every line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

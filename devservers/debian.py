@@ -19,16 +19,21 @@ DOWNLOAD_TIMEOUT_S = 900
 UNPACK_TIMEOUT_S = 120
 
 # Half of what comes along serves installing and administering. Licences are in share/doc, which stays.
-UNUSED = ("bin", "share/locale", "share/man", "share/perl*", "lib/*-linux-gnu/perl*", "lib/*-linux-gnu/gconv")
+TOOLS = "bin"
+UNUSED = ("share/locale", "share/man", "share/perl*", "lib/*-linux-gnu/perl*", "lib/*-linux-gnu/gconv")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Where a server is found: `suite` of Debian, or one of `packages` in what another Debian-like system offers."""
+    """Where a program is found: `suite` of Debian, or one of `packages` in what another Debian-like system offers.
+
+    A server is in `sbin`; `tools` keeps `bin` as well.
+    """
 
     what: str
     suite: str
     packages: tuple[str, ...]
+    tools: bool = False
 
     @property
     def name(self) -> str:
@@ -58,7 +63,7 @@ def _fill(recipe: Recipe, folder: Path) -> None:
     except CommandFailed as failure:
         raise Unavailable(f"{recipe.what} cannot be fetched: {essence(failure.output)}.") from failure
     shutil.rmtree(apt)
-    for pattern in UNUSED:
+    for pattern in UNUSED if recipe.tools else (TOOLS, *UNUSED):
         for unused in (folder / "root" / "usr").glob(pattern):
             shutil.rmtree(unused, ignore_errors=True)
 

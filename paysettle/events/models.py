@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from paysettle.kernel.fields import IdField, PrimaryIdField
+from paysettle.kernel.fields import IdField, PrimaryIdField, RawField
 from paysettle.kernel.insert_only import InsertOnlyModel
 
 
@@ -89,8 +89,8 @@ class MalformedMessage(models.Model):
     topic = models.CharField(max_length=249)
     partition_number = models.IntegerField()
     message_offset = models.BigIntegerField()
-    message_key = models.BinaryField(max_length=80)
-    raw = models.BinaryField(max_length=4096)
+    message_key = RawField(max_length=80)
+    raw = RawField(max_length=4096)
     reason = models.CharField(max_length=80)
     found_at = models.DateTimeField()
 

@@ -6,6 +6,7 @@ not the token.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from uuid import UUID
 
 from django.db import connection
@@ -37,6 +38,15 @@ class PartyDisabled(DomainError):
     code = "party_disabled"
     status = 403
     title = "This party has been disabled."
+
+
+_LIVE_SESSIONS = (
+    "SELECT s.id, s.user_id FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
+    " WHERE s.ended_at IS NULL AND u.is_active AND s.id IN ({values})"
+)
+_ACTIVE_USERS = "SELECT id FROM identity_user WHERE is_active AND id IN ({values})"
+_MEMBERSHIPS = "SELECT user_id, party_id FROM identity_membership WHERE user_id IN ({values})"
+_PARTIES = "SELECT id, handle, state FROM identity_party WHERE id IN ({values})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,35 +92,34 @@ class Standing:
     """The sessions, memberships and parties of one batch, as they are now."""
 
     def __init__(self, tx: Transaction, callers: Iterable[Caller], party_ids: Iterable[UUID]) -> None:
-        """Read everything with three statements, however many callers there are."""
+        """Ask for everything, with one statement a table, however many callers there are."""
         callers = list(callers)
         sessions = {c.session_id.bytes for c in callers if c.session_id is not None}
         users = {c.user_id.bytes for c in callers if c.user_id is not None}
         deferred = {c.user_id.bytes for c in callers if c.user_id is not None and c.session_id is None}
         parties = {c.party_id.bytes for c in callers} | {party_id.bytes for party_id in party_ids}
-        self._live_sessions = {
-            (bytes(session), bytes(user))
-            for session, user in tx.fetch_in(
-                "SELECT s.id, s.user_id FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
-                " WHERE s.ended_at IS NULL AND u.is_active AND s.id IN ({values})",
-                sessions,
-            )
-        }
-        self._active_users = {
-            bytes(user)
-            for (user,) in tx.fetch_in("SELECT id FROM identity_user WHERE is_active AND id IN ({values})", deferred)
-        }
-        self._memberships = {
-            (bytes(user), bytes(party))
-            for user, party in tx.fetch_in(
-                "SELECT user_id, party_id FROM identity_membership WHERE user_id IN ({values})", users
-            )
-        }
-        self._parties = {
+        self._session_rows = tx.ask(_LIVE_SESSIONS, sessions)
+        self._user_rows = tx.ask(_ACTIVE_USERS, deferred)
+        self._membership_rows = tx.ask(_MEMBERSHIPS, users)
+        self._party_rows = tx.ask(_PARTIES, parties)
+
+    @cached_property
+    def _live_sessions(self) -> set[tuple[bytes, bytes]]:
+        return {(bytes(session), bytes(user)) for session, user in self._session_rows.rows}
+
+    @cached_property
+    def _active_users(self) -> set[bytes]:
+        return {bytes(user) for (user,) in self._user_rows.rows}
+
+    @cached_property
+    def _memberships(self) -> set[tuple[bytes, bytes]]:
+        return {(bytes(user), bytes(party)) for user, party in self._membership_rows.rows}
+
+    @cached_property
+    def _parties(self) -> dict[bytes, PartyView]:
+        return {
             bytes(id_): PartyView(UUID(bytes=bytes(id_)), handle, state == "active")
-            for id_, handle, state in tx.fetch_in(
-                "SELECT id, handle, state FROM identity_party WHERE id IN ({values})", parties
-            )
+            for id_, handle, state in self._party_rows.rows
         }
 
     def admit(self, caller: Caller) -> None:

@@ -143,10 +143,11 @@ def _execute(operation: Operation[I], prepared: Sequence[tuple[I, Any]], tx: Tra
     items = [item for item, _ in prepared]
     book = operation.open(tx, prepared)
     keys = Keys(tx, operation.name, operation.prefix, items)
-    now = tx.read_clock()
+    now = tx.ask_clock()()  # the one round trip in which all that was asked comes
     outcomes = [_decide(book, keys, item, now) for item in items]
-    keys.write()
-    book.write()
+    with tx.together():
+        keys.write()
+        book.write()
     return outcomes
 
 

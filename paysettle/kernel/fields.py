@@ -79,7 +79,23 @@ class PrimaryIdField(IdField):
         return name, path, list(args), dict(options)
 
 
-class DigestField(_BytesBase):
+class RawField(_BytesBase):
+    """Bytes of any length.
+
+    Both drivers mark bytes as binary by themselves (`binary_prefix` in `config/env.py`), because most of our SQL is
+    written by hand; Django would do so once more, which is a syntax error with mysqlclient.
+    """
+
+    def get_placeholder(self, value: Any, compiler: Any, connection: BaseDatabaseWrapper) -> str:  # noqa: ARG002
+        return "%s"
+
+    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+        name, path, args, options = super().deconstruct()
+        # The column is the same as Django's own.
+        return name, "django.db.models.BinaryField" if type(self) is RawField else path, list(args), dict(options)
+
+
+class DigestField(RawField):
     """A SHA-256 in 32 bytes that can stand in a key: BINARY(32) on MySQL and MariaDB, BLOB on SQLite.
 
     User-given text is compared by its digest, because the default collations take `Pay-1` and `pAY-1 ` for equal.

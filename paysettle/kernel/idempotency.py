@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -88,28 +89,33 @@ def fingerprint(*parts: Any) -> bytes:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
+_STORED = (
+    "SELECT party_id, digest, fingerprint, status, answer, object_id, request_id FROM kernel_idempotency_key"
+    " WHERE operation = %s AND digest IN ({values})"
+)
+
+
 class Keys:
     """The keys of one batch: what was stored before, what this batch stores."""
 
     def __init__(self, tx: Transaction, operation: str, prefix: str, items: Sequence[Item]) -> None:
-        """Read the keys of the batch. The locks must be held already, or a twin's row could be missed."""
+        """Ask for the keys of the batch. The locks must be held already, or a twin's row could be missed."""
         self._tx = tx
         self._operation = operation
         self._prefix = prefix
-        self._known: dict[tuple[bytes, bytes], tuple[bytes, Answer]] = {}
         self._new: list[tuple[Any, ...]] = []
-        wanted = {(item.party_id.bytes, item.digest) for item in items}
-        rows = tx.fetch_in(
-            "SELECT party_id, digest, fingerprint, status, answer, object_id, request_id FROM kernel_idempotency_key"
-            " WHERE operation = %s AND digest IN ({values})",
-            {digest for _, digest in wanted},
-            [operation],
-        )
-        for party, digest, print_, status, text, object_id, request_id in rows:
-            if (bytes(party), bytes(digest)) in wanted:
+        self._wanted = {(item.party_id.bytes, item.digest) for item in items}
+        self._stored = tx.ask(_STORED, {digest for _, digest in self._wanted}, [operation])
+
+    @cached_property
+    def _known(self) -> dict[tuple[bytes, bytes], tuple[bytes, Answer]]:
+        known = {}
+        for party, digest, print_, status, text, object_id, request_id in self._stored.rows:
+            if (bytes(party), bytes(digest)) in self._wanted:
                 made = None if object_id is None else UUID(bytes=bytes(object_id))
                 answer = Answer(status, text or "", made, request_id)
-                self._known[bytes(party), bytes(digest)] = (bytes(print_), answer)
+                known[bytes(party), bytes(digest)] = (bytes(print_), answer)
+        return known
 
     def find(self, item: Item) -> Answer | None:
         """Return the stored answer for an item, if there is one.

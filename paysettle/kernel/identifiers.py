@@ -4,7 +4,7 @@ They are made by the application, so that a batch knows all its ids before it wr
 new rows land together in the index. What is shown never is a counter of the database.
 """
 
-import secrets
+import os
 import threading
 import time
 from uuid import UUID
@@ -15,8 +15,10 @@ SYSTEM = UUID(int=0)
 """The owner of the system's own accounts and the acting party of its own operations."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH = 26
+_SHIFTS = range(120, -1, -10)
 
 _lock = threading.Lock()
 _last = 0
@@ -41,14 +43,13 @@ def new() -> UUID:
         ticks = time.time_ns() * 4096 // 1_000_000
         _last = ticks = max(ticks, _last + 1)
     milliseconds, fraction = divmod(ticks, 4096)
-    return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | secrets.randbits(62))
+    return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | int.from_bytes(os.urandom(8)) >> 2)
 
 
 def show(prefix: str, identifier: UUID) -> str:
     """Return the public form, for instance `pay_06f8…`: 26 letters after the prefix."""
     number = identifier.int
-    letters = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
-    return f"{prefix}_{''.join(letters)}"
+    return f"{prefix}_{''.join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])}"
 
 
 def parse(prefix: str, text: str) -> UUID:

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from paysettle.kernel import batch, transactions
-from paysettle.kernel.transactions import Row, Transaction
+from paysettle.kernel.transactions import Reply, Transaction
 from paysettle.payments.operations.send import send_payment
 from paysettle.settlements.operations.moves import move_settlement
 from tests import spoilt
@@ -40,8 +40,8 @@ def test_control_a_search_without_a_key_reads_them_all() -> None:
 class Searching(Transaction):
     """Looks for keys by what they do not begin with."""
 
-    def fetch_in(self, sql: str, values: Iterable[Any], parameters: Sequence[Any] = ()) -> list[Row]:
-        return super().fetch_in(sql.replace("digest IN", "fingerprint IN"), values, parameters)
+    def ask(self, sql: str, values: Iterable[Any], parameters: Sequence[Any] = ()) -> Reply:
+        return super().ask(sql.replace("digest IN", "fingerprint IN"), values, parameters)
 
 
 def _rows_read() -> int:

@@ -1,0 +1,227 @@
+"""What runs in a process with the product's settings: people with money, tokens, a fresh start, the comparison.
+
+`site.Site.call` runs these functions by name; they take and return plain values.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.core.management import call_command
+from django.db import connection
+
+from paysettle.identity import tokens
+from paysettle.identity.models import LoginSession, Membership, Party, PartyKind, User
+from paysettle.kernel import batch, identifiers, transactions
+from paysettle.kernel.idempotency import Answer
+from paysettle.kernel.money import Money
+from paysettle.kernel.transactions import Transaction
+from paysettle.ledger import accounts
+from paysettle.ledger.chart import WALLET
+from paysettle.payments.models import TreasuryDirection
+from paysettle.payments.operations import treasury
+from paysettle.payments.operations.send import SendPayment
+
+FUNDS_MINOR = 10**12
+"""Nobody runs dry: a refusal would be cheaper than a payment."""
+
+CHUNK = 500
+STILL_S = 0.5
+STILL_TIMEOUT_S = 60
+
+START = "bench_start_"
+"""In front of the names of the tables that keep how everything was before the first load."""
+
+KEPT = ("ledger_account", "ledger_transfer", "ledger_entry", "kernel_idempotency_key", "event", "event_head")
+EMPTY = ("payments_payment", "payments_batch_item", "payments_batch")
+
+_sessions: list[LoginSession] = []
+
+
+def prepare(people: int) -> list[dict[str, str]]:
+    """Migrate, and make people with a session each and money; return their handles and ids."""
+    call_command("migrate", verbosity=0)
+    call_command("jwt_keys", "create", verbosity=0)
+    transactions.run(lambda tx: _make_people(tx, people))
+    parties = list(Party.objects.order_by("handle"))
+    accounts.open_missing([(party.id, WALLET.code, "EUR") for party in parties])
+    _let_money_in(parties)
+    if connection.vendor == "mysql":
+        _keep_start()
+    rows = _wallets()
+    return [{"handle": party.handle, "party": party.id.hex, "account": rows[party.id.bytes].hex()} for party in parties]
+
+
+def access_tokens() -> list[str]:
+    """Return a fresh access token for each person's session, in the order of `prepare`."""
+    if not _sessions:
+        _sessions.extend(LoginSession.objects.select_related("user").order_by("user__username"))
+    now = datetime.now(UTC)
+    return [tokens.issue_access_token(s, s.user, s.user.own_party_id, now) for s in _sessions]
+
+
+def reset() -> None:
+    """Put the tables back to how `prepare` left them, so that every load meets the same small ledger."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET FOREIGN_KEY_CHECKS = 0")
+        for table in (*EMPTY, *KEPT):
+            cursor.execute(f"TRUNCATE TABLE {table}")
+        for table in KEPT:
+            cursor.execute(f"INSERT INTO {table} SELECT * FROM {START}{table}")
+        cursor.execute("SET FOREIGN_KEY_CHECKS = 1")
+
+
+def become_still() -> None:
+    """Return when nothing has been written for a while: what a client no longer waits for is still carried out."""
+    give_up_at = time.monotonic() + STILL_TIMEOUT_S
+    before = -1
+    while (position := _number("SELECT position FROM event_head WHERE id = 1")) != before:
+        if time.monotonic() > give_up_at:
+            raise TimeoutError("Something goes on writing.")
+        before = position
+        time.sleep(STILL_S)
+
+
+def count_payments() -> int:
+    """Return how many payments there are."""
+    return _number("SELECT COUNT(*) FROM payments_payment")
+
+
+def compare(log: str) -> dict[str, Any]:
+    """Compare what was acknowledged (lines `key id …`) with the tables: each key once, with the id that was told."""
+    findings: list[str] = []
+    acknowledged = 0
+    with Path(log).open(encoding="utf-8") as lines:
+        while pairs := dict(_pairs(islice(lines, CHUNK), findings)):
+            acknowledged += len(pairs)
+            findings += _differences(pairs)
+    rows = count_payments()
+    distinct = _number("SELECT COUNT(DISTINCT reference) FROM payments_payment")
+    if rows != distinct:
+        findings.append(f"{rows} payments have {distinct} different keys")
+    return {"acknowledged": acknowledged, "payments": rows, "findings": findings[:20]}
+
+
+def sample() -> dict[str, str]:
+    """Return the texts that the product has stored for one payment, for programs that write the same rows."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT answer FROM kernel_idempotency_key WHERE operation = %s LIMIT 1", [SendPayment.name])
+        (answer,) = cursor.fetchone()
+        cursor.execute("SELECT data, actor, party FROM event WHERE type = 'paysettle.payment.completed.v1' LIMIT 1")
+        data, actor, party = cursor.fetchone()
+    return {"answer": answer, "data": data, "actor": actor, "party": party}
+
+
+def execute(statements: Sequence[str]) -> None:
+    """Run statements one by one."""
+    with connection.cursor() as cursor:
+        for sql in statements:
+            cursor.execute(sql)
+
+
+def disconnect() -> None:
+    """Close the connection, because the server is about to restart."""
+    connection.close()
+
+
+def data_mib() -> int:
+    """Return how large all tables and their indexes are."""
+    return _number(
+        "SELECT SUM(data_length + index_length) DIV 1048576 FROM information_schema.tables"
+        " WHERE table_schema = DATABASE() AND table_name NOT LIKE 'bench%%'"
+    )
+
+
+def _pairs(lines: Iterator[str], findings: list[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        if line.startswith("!"):
+            findings.append(f"not acknowledged: {line.strip()}")
+            continue
+        key, id_ = line.split()[:2]
+        yield key, id_
+
+
+def _differences(pairs: dict[str, str]) -> Iterator[str]:
+    digests = {hashlib.sha256(key.encode()).digest(): key for key in pairs}
+    marks = ",".join(["%s"] * len(digests))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT k.digest, k.object_id, p.reference FROM kernel_idempotency_key k"
+            f" JOIN payments_payment p ON p.id = k.object_id WHERE k.operation = %s AND k.success"
+            f" AND k.digest IN ({marks})",
+            [SendPayment.name, *digests],
+        )
+        found = {digests[bytes(digest)]: (bytes(id_), reference) for digest, id_, reference in cursor.fetchall()}
+    for key, shown in pairs.items():
+        if found.get(key) != (identifiers.parse("pay", shown).bytes, key):
+            yield f"{key} was acknowledged as {shown} and is {found.get(key)}"
+
+
+def _make_people(tx: Transaction, count: int) -> None:
+    now = tx.read_clock()
+    password = make_password(None)
+    names = [f"bench-{n:06d}" for n in range(count)]
+    parties = [Party(kind=PartyKind.PERSON, handle=name, created_at=now) for name in names]
+    users = [
+        User(username=party.handle, email=f"{party.handle}@example.org", password=password, own_party=party)
+        for party in parties
+    ]
+    Party.objects.bulk_create(parties, batch_size=CHUNK)
+    User.objects.bulk_create(users, batch_size=CHUNK)
+    Membership.objects.bulk_create(
+        [Membership(user=user, party=user.own_party, created_at=now) for user in users], batch_size=CHUNK
+    )
+    LoginSession.objects.bulk_create(
+        [
+            LoginSession(
+                user=user,
+                django_session=hashlib.sha256(user.username.encode()).digest(),
+                created_at=now,
+                expires_at=now + timedelta(days=30),
+            )
+            for user in users
+        ],
+        batch_size=CHUNK,
+    )
+
+
+def _let_money_in(parties: Sequence[Party]) -> None:
+    for start in range(0, len(parties), CHUNK):
+        orders = [
+            treasury.order(
+                operator="bench",
+                direction=TreasuryDirection.DEPOSIT,
+                party_id=party.id,
+                money=Money(FUNDS_MINOR, "EUR"),
+                reason="bench",
+                key=party.handle,
+                request_id=identifiers.show("req", identifiers.new()),
+            )
+            for party in parties[start : start + CHUNK]
+        ]
+        outcomes = batch.run(treasury.move_treasury, orders)
+        if not all(isinstance(outcome, Answer) and outcome.status < 300 for outcome in outcomes):
+            raise RuntimeError("Not everybody has received money.")
+
+
+def _keep_start() -> None:
+    with connection.cursor() as cursor:
+        for table in KEPT:
+            cursor.execute(f"CREATE TABLE {START}{table} AS SELECT * FROM {table}")
+
+
+def _wallets() -> dict[bytes, bytes]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT owner_id, id FROM ledger_account WHERE kind = %s", [WALLET.code])
+        return {bytes(owner): bytes(id_) for owner, id_ in cursor.fetchall()}
+
+
+def _number(sql: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return int(cursor.fetchone()[0])
