@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
+from paysettle.api.parameters import parse_moment
 from paysettle.kernel.errors import FieldError, InvalidRequest
 
 LIMIT_DEFAULT = 25
@@ -109,13 +110,13 @@ def _read_cursor(request: HttpRequest) -> tuple[str, tuple[datetime, UUID] | Non
     if parts is None:
         return "after", None
     try:
-        direction, moment, identifier = parts
-        position = (datetime.fromisoformat(moment), UUID(identifier))
+        direction, text, identifier = parts
+        moment, last = parse_moment(text), UUID(identifier)
     except ValueError:
         raise bad_cursor() from None
-    if direction not in {"after", "before"} or position[0].tzinfo is None:
+    if direction not in {"after", "before"} or moment is None:
         raise bad_cursor()
-    return direction, position
+    return direction, (moment, last)
 
 
 def _link(request: HttpRequest, direction: str, row: Any) -> str:

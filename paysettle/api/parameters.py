@@ -1,10 +1,13 @@
 """Reading query parameters that are more than text."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.http import HttpRequest
 
 from paysettle.kernel.errors import FieldError, InvalidRequest
+
+YEAR_LEAST = 1000
+"""Before it, MySQL and MariaDB promise nothing, and a year is not written in four digits."""
 
 
 def moment(request: HttpRequest, name: str) -> datetime | None:
@@ -19,9 +22,12 @@ def moment(request: HttpRequest, name: str) -> datetime | None:
 
 
 def parse_moment(value: str) -> datetime | None:
-    """Return the moment that a text names, None if it names none or has no offset."""
+    """Return the moment that a text names, in UTC; None if it names none, has no offset, or no database has it."""
     try:
         found = datetime.fromisoformat(value)
-        return found if found.tzinfo is not None and found.utcoffset() is not None else None
-    except ValueError:
+        if found.utcoffset() is None:
+            return None
+        found = found.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+    return found if found.year >= YEAR_LEAST else None

@@ -15,13 +15,14 @@ no replay ever shows a limited account below its floor.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from paysettle.kernel import identifiers
 from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import RowLocked, Transaction, parse_time
+from paysettle.ledger.chart import AccountState
 from paysettle.ledger.models import HoldMoveKind
 from paysettle.ledger.rules import AccountView, HoldView, Transfer
 
@@ -120,6 +121,12 @@ class Posting:
         missing = [i for i in account_ids if i not in self._accounts] + [i for i in hold_ids if i not in self._holds]
         if missing and self._tx.skip_locked:
             raise RowLocked
+
+    def imagine(self, account_id: UUID, currency: str) -> None:
+        """Let a new, empty account be there: for a batch that is decided and never written."""
+        self._accounts[account_id] = AccountView(account_id, currency, 0, 0, 0, 0, AccountState.OPEN)
+        self._accounts_before[account_id] = (0, 0)
+        self._last_booked_at[account_id] = datetime.min.replace(tzinfo=UTC)
 
     def account(self, account_id: UUID) -> AccountView:
         """Return a locked account as the batch has made it so far; do not change it."""

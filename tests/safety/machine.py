@@ -35,6 +35,7 @@ from tests.money import books_are_right
 from tests.moves import authorise_order, expire_order, move_order
 from tests.orders import decision, request_order
 from tests.safety.oracle import NOW, Line, Oracle
+from tests.safety.oracle import Payment as OraclePayment
 
 NAMES = ("ana", "ben", "eva")
 VERBS = ("approve", "reject", "withdraw")
@@ -51,7 +52,7 @@ others = st.sampled_from([1, 2, 1, 2, 0])
 amounts = st.integers(1, 60)
 parts = st.sampled_from([None, 1, 5, 5, 20, 100])
 """All that is left, a part, or more than there can be."""
-keys = st.sampled_from(["", "", "", "", "one", "two", "three"])
+keys = st.sampled_from(["", "", "", "", "", "", "one", "two"])
 """Mostly a fresh key; a few are used again and again, for whatever comes."""
 numbers = st.integers(0, 20)
 lives = st.sampled_from([WEEK_S, WEEK_S, WEEK_S, 0])
@@ -83,8 +84,10 @@ class Machine(RuleBasedStateMachine):
     @initialize(by=names, other=others)
     def begin(self, by: str, other: int) -> None:
         for name in NAMES:
-            self.deposit(name, 40)
+            self.deposit(name, 60)
         self.ask(by, other, 20, "")
+        self.authorise(by, other, 20, "", WEEK_S)
+        self.pay(by, other, 10, "")
 
     @rule(who=names, amount=st.integers(1, 100))
     def deposit(self, who: str, amount: int) -> None:
@@ -101,9 +104,12 @@ class Machine(RuleBasedStateMachine):
         self._send(by, other, amount, key, hold_s)
 
     @precondition(lambda self: self.oracle.payments)
-    @rule(number=numbers, who=payment_sides, amount=parts, final=st.booleans(), key=keys)
+    @rule(number=numbers, who=payment_sides, amount=parts, key=keys, final=st.booleans())
     def capture(self, number: int, who: str, amount: int | None, key: str, *, final: bool) -> None:
-        name, by, key = self._payment(number, who, key)
+        self.capture_it(self._choose(number, _is_held), who, amount, key, final=final)
+
+    def capture_it(self, name: str, who: str, amount: int | None, key: str, *, final: bool) -> None:
+        by, key = self._side(name, who), key or next(self.fresh)
 
         def send() -> None:
             state = self._state(name, who)
@@ -116,7 +122,10 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.oracle.payments)
     @rule(number=numbers, who=payment_sides, key=keys)
     def release(self, number: int, who: str, key: str) -> None:
-        name, by, key = self._payment(number, who, key)
+        self.release_it(self._choose(number, _is_held), who, key)
+
+    def release_it(self, name: str, who: str, key: str) -> None:
+        by, key = self._side(name, who), key or next(self.fresh)
 
         def send() -> None:
             state = self._state(name, who)
@@ -129,7 +138,10 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.oracle.payments)
     @rule(number=numbers, who=payment_sides, amount=parts, key=keys)
     def refund(self, number: int, who: str, amount: int | None, key: str) -> None:
-        name, by, key = self._payment(number, who, key)
+        self.refund_it(self._choose(number, _is_paid), who, amount, key)
+
+    def refund_it(self, name: str, who: str, amount: int | None, key: str) -> None:
+        by, key = self._side(name, who), key or next(self.fresh)
 
         def send() -> None:
             state = self._state(name, who)
@@ -141,22 +153,27 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.oracle.payments)
     @rule(number=numbers)
-    def pass_the_deadline(self, number: int) -> None:
+    def time_passes(self, number: int) -> None:
+        self.deadline_passes(self._choose(number, _is_held))
+
+    def deadline_passes(self, name: str) -> None:
         """Let the time of a hold be over: its deadline moves, so that the clock need not."""
-        name, _, _ = self._payment(number, "payee", "")
-        if self.oracle.payments[name].left:
-            self.oracle.payments[name].due = True
-            payment_id = identifiers.parse("pay", self.objects[name]).bytes
-            with connection.cursor() as cursor:
-                for table, column in (("payments_payment", "id"), ("ledger_hold", "subject_id")):
-                    sql = f"UPDATE {table} SET expires_at = '2020-01-01 00:00:00' WHERE {column} = %s"  # noqa: S608
-                    cursor.execute(sql, [payment_id])
+        if not self.oracle.payments[name].left:
+            return
+        self.oracle.payments[name].due = True
+        payment_id = identifiers.parse("pay", self.objects[name]).bytes
+        with connection.cursor() as cursor:
+            for table, column in (("payments_payment", "id"), ("ledger_hold", "subject_id")):
+                sql = f"UPDATE {table} SET expires_at = '2020-01-01 00:00:00' WHERE {column} = %s"  # noqa: S608
+                cursor.execute(sql, [payment_id])
 
     @precondition(lambda self: self.oracle.payments)
     @rule(number=numbers)
     def expire(self, number: int) -> None:
+        self.expire_it(self._choose(number, _is_held))
+
+    def expire_it(self, name: str) -> None:
         """Let the system expire one payment, due or not."""
-        name, _, _ = self._payment(number, "payee", "")
         order = expire_order(self.objects[name])
         state = self._state(name, "system")
         expected = self.oracle.expire(name)
@@ -172,7 +189,7 @@ class Machine(RuleBasedStateMachine):
         while expire_due() == BATCH_MAX:
             pass
 
-    @rule(who=names, verb=st.sampled_from(["freeze", "reopen", "reopen", "reopen", "close"]))
+    @rule(who=names, verb=st.sampled_from(["freeze", "reopen", "reopen", "reopen", "reopen", "close"]))
     def change_wallet(self, who: str, verb: str) -> None:
         """Let staff freeze, reopen or close a wallet."""
         state = self._wallets(who)
@@ -214,9 +231,18 @@ class Machine(RuleBasedStateMachine):
         self._do(send)
 
     @precondition(lambda self: self.oracle.settlements)
-    @rule(number=st.integers(0, 5), who=sides, verb=st.sampled_from(VERBS), key=keys, ahead=aheads)
+    @rule(
+        number=st.integers(0, 5),
+        who=sides,
+        verb=st.sampled_from(["approve", "approve", *VERBS]),
+        key=keys,
+        ahead=aheads,
+    )
     def decide(self, number: int, who: str, verb: str, key: str, ahead: int) -> None:
-        self.decide_about(sorted(self.oracle.settlements)[number % len(self.oracle.settlements)], who, verb, key, ahead)
+        known = self.oracle.settlements
+        still_open = [name for name, settlement in known.items() if settlement.state == "requested"]
+        found = still_open if still_open and number % 3 else list(known)
+        self.decide_about(found[number % len(found)], who, verb, key, ahead)
 
     def decide_about(self, name: str, who: str, verb: str, key: str, ahead: int) -> None:
         """Let somebody decide about a settlement; `ahead` of its version is another than the current one."""
@@ -312,12 +338,16 @@ class Machine(RuleBasedStateMachine):
                 # What is sent by itself afterwards is answered what the line was; its text is not known yet.
                 self.texts.setdefault(("pay", by, line.key), "")
 
-    def _payment(self, number: int, who: str, key: str) -> tuple[str, str, str]:
-        """Return a payment, somebody on this side of it, and a key."""
-        name = f"payment {number % len(self.oracle.payments) + 1}"
+    def _choose(self, number: int, fits: Callable[[OraclePayment], bool]) -> str:
+        """Return the name of a payment: three times out of four one with which something can be done."""
+        fitting = [name for name, payment in self.oracle.payments.items() if fits(payment)]
+        found = fitting if fitting and number % 4 else list(self.oracle.payments)
+        return found[number % len(found)]
+
+    def _side(self, name: str, who: str) -> str:
+        """Return who is on a side of a payment."""
         it = self.oracle.payments[name]
-        by = {"payee": it.payee, "payer": it.payer}.get(who) or _third(it.payer, it.payee)
-        return name, by, key or next(self.fresh)
+        return {"payee": it.payee, "payer": it.payer}.get(who) or _third(it.payer, it.payee)
 
     def _state(self, name: str, who: str) -> str:
         it = self.oracle.payments[name]
@@ -352,6 +382,14 @@ class Machine(RuleBasedStateMachine):
         self.texts[scope] = answer.text
         if name:
             assert self.objects.setdefault(name, answer.document()["id"]) == answer.document()["id"]
+
+
+def _is_held(payment: OraclePayment) -> bool:
+    return payment.left > 0
+
+
+def _is_paid(payment: OraclePayment) -> bool:
+    return payment.captured > payment.refunded
 
 
 def _run_batch(order: bulk.BatchOrder) -> Answer:

@@ -54,8 +54,8 @@ class _Reader:
 
     def text(self, name: str, *, longest: int) -> str | None:
         value = self._given.get(name)
-        if value is not None and not 1 <= len(value) <= longest:
-            self._note(name, f"1 to {longest} characters are expected.")
+        if value is not None and not (1 <= len(value) <= longest and value.isprintable()):
+            self._note(name, f"1 to {longest} printable characters are expected.")
         return value
 
     def moment(self, name: str) -> datetime | None:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from paysettle.kernel import transactions
+from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import Transaction
+from paysettle.ledger import accounts
 from paysettle.payments.operations.send import PaymentBook, PaymentOrder, Route, send_payment
 
 
@@ -22,10 +24,22 @@ class Preview:
 
 def preview(order: PaymentOrder) -> Preview:
     """Return what would happen. Raises what is not decided but demanded: a live session, one's own party."""
-    route = send_payment.prepare(order)
+    imagined: list[UUID] = []
+
+    def wallet(party_id: UUID, currency: str) -> UUID:
+        """Return the payee's wallet; one that a payment would open is only imagined."""
+        found = accounts.find_wallet(party_id, currency)
+        if found is None:
+            found = identifiers.new()
+            imagined.append(found)
+        return found
+
+    route = send_payment.route(order, payees_wallet=wallet)
 
     def work(tx: Transaction) -> Preview:
         book = send_payment.open(tx, [(order, route)])
+        for account_id in imagined:
+            book.posting.imagine(account_id, order.money.currency)
         book.admit(order)
         try:
             success = book.decide(order, tx.read_clock())

@@ -1,7 +1,7 @@
 """A payer pays a payee: at once, one group of one transfer; or authorised, a hold that the payee captures later."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -80,13 +80,18 @@ class SendPayment(Operation[PaymentOrder]):
         The payee's wallet is opened if it is missing, but not for somebody who has nothing to pay with: else
         strangers could fill anybody's list of wallets.
         """
+        return self.route(item, payees_wallet=accounts.wallet)
+
+    @staticmethod
+    def route(item: PaymentOrder, *, payees_wallet: Callable[[UUID, str], UUID]) -> Route | None:
+        """The same, with a way of one's own to come by the payee's wallet."""
         payee_id = people.find_party(item.payee)
         if payee_id is None:
             return None
         debit_id = accounts.find_wallet(item.party_id, item.money.currency)
         if debit_id is None:
             return Route(payee_id, None)
-        return Route(payee_id, (debit_id, accounts.wallet(payee_id, item.money.currency)))
+        return Route(payee_id, (debit_id, payees_wallet(payee_id, item.money.currency)))
 
     def open(self, tx: Transaction, prepared: Sequence[tuple[PaymentOrder, Route | None]]) -> "PaymentBook":
         """Lock both wallets of every order, then read who may act."""
