@@ -29,9 +29,8 @@ else
 	@$(DEMO_ENV) $(PY) manage.py demo --port $(PORT)
 endif
 
-demo-reset:
-	@rm -rf var/demo
-	@echo "The demo's data is gone; make demo starts a new one."
+demo-reset: .venv/runtime
+	@$(DEMO_ENV) $(PY) manage.py demo --reset
 
 run: .venv/runtime
 	@DEBUG=1 $(PY) manage.py migrate --verbosity 0
@@ -69,7 +68,7 @@ lock: .venv/dev
 .PHONY: .venv/runtime .venv/dev
 .venv/runtime:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or newer."; exit 1; }
-	@test -e .venv/installed-requirements-dev.lock || $(PYTHON) scripts/environment.py requirements.lock
+	@$(PYTHON) scripts/environment.py requirements.lock
 
 .venv/dev:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or newer."; exit 1; }

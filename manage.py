@@ -10,6 +10,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         from django.core.management import execute_from_command_line
+        from django.db import InterfaceError, OperationalError, ProgrammingError
 
         from config.env import SettingError
     except ImportError as error:
@@ -19,6 +20,11 @@ def main() -> None:
     except SettingError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+    except (InterfaceError, OperationalError, ProgrammingError) as error:
+        if "--traceback" in sys.argv:
+            raise
+        sys.stderr.write(f"The database cannot be used: {error}. Is it there, and migrated (`manage.py migrate`)?\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,27 @@ def text(name: str, default: str = "") -> str:
         raise SettingError(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from None
 
 
+def one_line(name: str, default: str) -> str:
+    """Return the variable, which must be one line of printable characters."""
+    value = text(name, default)
+    if not value.isprintable():
+        raise SettingError(f"{name} must be one line of printable characters.")
+    return value
+
+
+def address(name: str, default: str) -> str:
+    """Return the variable as a web address without a final slash: http or https, a host, no path."""
+    value = text(name, default).rstrip("/")
+    try:
+        url = urlsplit(value)
+        fine = url.scheme in {"http", "https"} and bool(url.hostname) and not url.path and url.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise SettingError(f"{name} must look like https://pay.example.org, not {value!r}.")
+    return value
+
+
 def boolean(name: str, *, default: bool) -> bool:
     """Return the variable as a truth value: 1/0, true/false, yes/no, on/off."""
     value = text(name).strip().lower()

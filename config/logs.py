@@ -41,8 +41,16 @@ def configure(*, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": formatter},
+        # The request line says every refusal already; a fault comes with its exception.
+        "filters": {"faults": {"()": "django.utils.log.CallbackFilter", "callback": _is_fault}},
         "handlers": {"lines": {"class": "logging.StreamHandler", "stream": stream, "formatter": "json"}},
         "root": {"handlers": ["lines"], "level": level},
-        # Django would log every refused request again, with its path; the request line says it already.
-        "loggers": {"django.request": {"level": "CRITICAL"}, "django.security": {"level": "ERROR"}},
+        "loggers": {
+            "django.request": {"level": "ERROR", "filters": ["faults"]},
+            "django.security": {"level": "ERROR"},
+        },
     }
+
+
+def _is_fault(record: logging.LogRecord) -> bool:
+    return bool(record.exc_info)

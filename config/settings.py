@@ -20,11 +20,14 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DEMO = env.boolean("PAYSETTLE_DEMO", default=False)
 DEBUG = env.boolean("DEBUG", default=False)
 VAR_DIR = Path(env.text("PAYSETTLE_VAR", str(BASE_DIR / "var")))
-PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+PUBLIC_URL = env.address("PUBLIC_URL", "http://127.0.0.1:8000")
 
+SECRET_KEY_LENGTH_MIN = 50
 SECRET_KEY = env.text("SECRET_KEY", "insecure-development-key-never-for-real-money" if DEBUG or DEMO else "")
 if not SECRET_KEY:
     raise env.SettingError("SECRET_KEY is not set: give 50 or more random characters, or DEBUG=1 for development.")
+if len(SECRET_KEY) < SECRET_KEY_LENGTH_MIN and not (DEBUG or DEMO):
+    raise env.SettingError(f"SECRET_KEY must have {SECRET_KEY_LENGTH_MIN} characters or more, not {len(SECRET_KEY)}.")
 
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
@@ -124,10 +127,10 @@ HEADLESS_SERVE_SPECIFICATION = True
 HEADLESS_SPECIFICATION_TEMPLATE_NAME = None
 HEADLESS_ADAPTER = "paysettle.identity.adapters.HeadlessAdapter"
 HEADLESS_TOKEN_STRATEGY = "paysettle.identity.token_strategy.TokenStrategy"  # noqa: S105 - the path of a class
-# Where the links in mails lead.
+# Where the links in mails lead: there are no pages for people yet, the start page says where the API is.
 HEADLESS_FRONTEND_URLS = {
-    "account_signup": f"{PUBLIC_URL}/sign-up",
-    "account_reset_password": f"{PUBLIC_URL}/reset-password",
+    "account_signup": f"{PUBLIC_URL}/",
+    "account_reset_password": f"{PUBLIC_URL}/",
 }
 
 ACCOUNT_ADAPTER = "paysettle.identity.adapters.AccountAdapter"
@@ -293,6 +296,6 @@ EMAIL_HOST_PASSWORD = _email.password
 EMAIL_USE_TLS = _email.use_tls
 EMAIL_USE_SSL = _email.use_ssl
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "Paysettle <no-reply@localhost>")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.one_line("EMAIL_FROM", "Paysettle <no-reply@localhost>")
 MAIL_LEASE_S = env.integer("MAIL_LEASE_S", 120, least=1, most=3600)
 MAIL_ATTEMPTS_MAX = env.integer("MAIL_ATTEMPTS_MAX", 10, least=1, most=100)

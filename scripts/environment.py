@@ -13,6 +13,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(FOLDER, "bin", "python")
 NEEDED = (3, 11)
+RUNTIME = "requirements.lock"
+DEVELOPMENT = "requirements-dev.lock"
 
 
 def main(lock):
@@ -27,19 +29,25 @@ def main(lock):
         import venv  # noqa: F401
     except ImportError:
         sys.exit("This Python cannot make virtual environments: on Debian or Ubuntu, `apt install python3-venv` first.")
+    if lock == RUNTIME and os.path.exists(_stamp(DEVELOPMENT)):
+        lock = DEVELOPMENT  # it has everything, and must not be taken apart
     path = os.path.join(ROOT, lock)
     with open(path, "rb") as file:
-        wanted = lock + " " + hashlib.sha256(file.read()).hexdigest()
-    stamp = os.path.join(FOLDER, "installed-" + lock)
-    if _read(stamp) == wanted and os.path.exists(PYTHON):
+        content = hashlib.sha256(file.read()).hexdigest()
+    wanted = "%s %s Python %d.%d" % (lock, content, *sys.version_info[:2])
+    if _read(_stamp(lock)) == wanted and os.path.exists(PYTHON):
         return
-    if not os.path.exists(PYTHON):
-        sys.stderr.write("Making the virtual environment in .venv …\n")
-        _run([sys.executable, "-m", "venv", FOLDER])
-    sys.stderr.write("Installing the packages of %s (once; about half a minute) …\n" % lock)
+    if not os.path.exists(PYTHON) or "Python %d.%d" % sys.version_info[:2] not in (_read(_stamp(lock)) or wanted):
+        sys.stderr.write("Making the virtual environment in .venv ...\n")
+        _run([sys.executable, "-m", "venv", "--clear", FOLDER])
+    sys.stderr.write("Installing the packages of %s (once; about half a minute) ...\n" % lock)
     _run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", path])
-    with open(stamp, "w") as file:
+    with open(_stamp(lock), "w") as file:
         file.write(wanted)
+
+
+def _stamp(lock):
+    return os.path.join(FOLDER, "installed-" + lock)
 
 
 def _run(command):

@@ -95,6 +95,8 @@ def parse(raw: bytes, *, size_max: int) -> Body:
         )
     except UnicodeDecodeError:
         raise MalformedBody("The body is not UTF-8.") from None
+    except json.JSONDecodeError as error:
+        raise MalformedBody(f"This is not JSON: line {error.lineno}, column {error.colno}.") from None
     except (ValueError, RecursionError):
         raise MalformedBody from None
     if not isinstance(found, dict):
@@ -112,7 +114,9 @@ class Number(str):
 def _object(pairs: list[tuple[str, Any]]) -> Body:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise MalformedBody("A key stands twice in one object.")
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise MalformedBody(f"The key {twice[:64]!r} stands twice in one object.")
     return found
 
 

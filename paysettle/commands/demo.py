@@ -1,7 +1,11 @@
 """The demo: one server and one worker on SQLite, and the story told to them."""
 
+import ctypes
+import fcntl
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +24,7 @@ from paysettle.identity.models import User
 from paysettle.identity.operations import registration
 from paysettle.web.pages import DEMO_SIGN_INS
 
+PR_SET_PDEATHSIG = 1
 START_S = 30
 STOP_S = 10
 
@@ -33,6 +38,11 @@ def run(*, host: str, port: int, say: Say) -> None:
     """
     require_port(host, port)
     settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+    with _alone():
+        _run(host, port, say)
+
+
+def _run(host: str, port: int, say: Say) -> None:
     call_command("migrate", verbosity=0)
     _make_staff()
     address = f"http://{host}:{port}"
@@ -62,6 +72,7 @@ def _running(verb: str, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for the demo, which ends them in order
+            preexec_fn=_end_with_the_demo if sys.platform == "linux" else None,  # noqa: PLW1509 - one system call
         )
     try:
         yield process
@@ -72,6 +83,29 @@ def _running(verb: str, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _end_with_the_demo() -> None:
+    """Let the kernel send SIGTERM to this process when the demo dies, however it dies."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the demo's folder; raise CommandError while another demo does."""
+    with (settings.VAR_DIR / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CommandError(f"A demo is running in {settings.VAR_DIR} already: end it first.") from None
+        yield
+
+
+def reset() -> None:
+    """Forget the demo's data; raise CommandError while a demo is running."""
+    if settings.VAR_DIR.exists():
+        with _alone():
+            shutil.rmtree(settings.VAR_DIR)
 
 
 def _wait_until_ready(address: str, serve: "subprocess.Popen[bytes]") -> None:

@@ -6,6 +6,8 @@ from django.core.management.base import CommandError
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
+PORT_MAX = 65535
+
 
 def require_database() -> None:
     """Raise CommandError unless the database answers and is migrated."""
@@ -22,6 +24,8 @@ def require_database() -> None:
 
 def require_port(host: str, port: int) -> None:
     """Raise CommandError unless this process may listen there."""
+    if not 1 <= port <= PORT_MAX:
+        raise CommandError(f"A port is a number from 1 to {PORT_MAX}, not {port}.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from paysettle.api import schemas
 from paysettle.identity import documents
 from paysettle.identity.caller import Caller
 
@@ -34,7 +35,7 @@ class MeOut(serializers.Serializer[Any]):
 class MeView(APIView):
     """The person who is signed in."""
 
-    @extend_schema(operation_id="me", responses=MeOut)
+    @extend_schema(operation_id="me", responses=schemas.answers(200, MeOut, 401, 403))
     def get(self, request: Request) -> Response:
         caller = cast("Caller", request.auth)
         assert caller.user_id is not None  # noqa: S101 - a token names its user

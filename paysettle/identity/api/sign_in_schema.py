@@ -6,10 +6,22 @@ from allauth.headless.spec.internal.schema import get_schema
 
 TAG = "signing in"
 
+ABSENT = (
+    "account/phone",
+    "auth/phone/verify",
+    "auth/phone/verify/resend",
+    "auth/code/request",
+    "auth/code/confirm",
+    "auth/code/resend",
+)
+"""What allauth mounts and documents, and what this installation does not have."""
+
 
 def merge(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]:  # noqa: ARG001 - the hook's signature
     """Add allauth's addresses and shapes (a postprocessing hook). Raises ValueError if a name would mean two things."""
     theirs: dict[str, Any] = get_schema()
+    for address in ABSENT:
+        theirs["paths"].pop(f"/_allauth/app/v1/{address}", None)
     _add(result["paths"], theirs["paths"])
     components = result.setdefault("components", {})
     for kind, shapes in theirs["components"].items():

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from paysettle.api import schemas
 from paysettle.api.body import Body
 from paysettle.api.validators import Fields
 from paysettle.identity.operations import refresh_tokens
@@ -37,7 +38,12 @@ class RefreshView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(operation_id="refresh_tokens", request=RefreshIn, responses=TokenPairOut, auth=[])
+    @extend_schema(
+        operation_id="refresh_tokens",
+        request=RefreshIn,
+        responses=schemas.answers(200, TokenPairOut, 400, 401, 409, 413, 415, 422),
+        auth=[],
+    )
     def post(self, request: Request) -> Response:
         fields = Fields(cast("Body", request.data))
         refresh_token = fields.text("refresh_token", longest=_LENGTH_MAX)

@@ -1,14 +1,19 @@
 """Addresses of identity. Signing in is allauth's headless API at the place its documentation names."""
 
 from allauth.headless.constants import Client
+from django.http import Http404
 from django.urls import include, path
 
+from paysettle.api.problems import page_not_found
 from paysettle.identity.api.jwks import JwksView
 from paysettle.identity.api.me import MeView
 from paysettle.identity.api.password_reset import RequestPasswordResetView
+from paysettle.identity.api.sign_in_schema import ABSENT
 from paysettle.identity.api.tokens import RefreshView
 
 urlpatterns = [
+    # allauth mounts these whatever is configured; we have neither phones nor sign-in by code.
+    *(path(f"_allauth/app/v1/{address}", page_not_found, {"exception": Http404()}) for address in ABSENT),
     # Before allauth's own, which it replaces.
     path("_allauth/app/v1/auth/password/request", RequestPasswordResetView.as_api_view(client=Client.APP)),
     path("_allauth/", include("allauth.headless.urls")),

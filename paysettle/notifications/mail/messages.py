@@ -16,7 +16,7 @@ def message(mail: OutgoingMail, entry: InboxEntry, user: User) -> EmailMessage:
     """Return the message about an entry to a person. Its Message-ID stays the same when it is sent again."""
     words = {
         "sentence": queries.entry_documents([entry])[0]["sentence"],
-        "link": f"{settings.PUBLIC_URL}/inbox",
+        "link": f"{settings.PUBLIC_URL}/",
     }
     host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
     return EmailMessage(

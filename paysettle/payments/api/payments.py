@@ -69,7 +69,7 @@ class Payments(APIView):
         operation_id="create_payment",
         parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
         request=PAYMENT_ORDER,
-        responses=schemas.answers(201, PAYMENT, 400, 401, 403, 413, 415, 422, 503),
+        responses=schemas.answers(201, PAYMENT, 400, 401, 403, 409, 413, 415, 422, 503),
     )
     def post(self, request: Request) -> HttpResponse:
         """Pay someone; the answer comes after the payment is committed. Routed straight to `create_payment`."""

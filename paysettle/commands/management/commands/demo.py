@@ -18,11 +18,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--reset", action="store_true", help="forget the demo's data")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("This is for the demo alone: run `make demo`, or set PAYSETTLE_DEMO=1.")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if options["reset"]:
+            demo.reset()
+            self.stdout.write("The demo's data is gone; `make demo` starts a new one.")
+            return
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)
 
         def say(line: str) -> None:
             self.stdout.write(line)

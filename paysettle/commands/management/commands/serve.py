@@ -35,8 +35,6 @@ class Command(BaseCommand):
         parser.add_argument("--threads", type=int, default=64, help="pages one process answers at the same time")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        if not 1 <= options["port"] <= 65535:
-            raise CommandError(f"A port is a number from 1 to 65535, not {options['port']}.")
         if not 1 <= options["threads"] <= 1000:
             raise CommandError(f"The threads are 1 to 1000, not {options['threads']}.")
         if connection.vendor == "sqlite" and options["processes"] != 1:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError
 
 from paysettle.kernel import identifiers
@@ -37,10 +38,14 @@ class Command(BaseCommand):
     def _verify(self, options: dict[str, Any]) -> None:
         try:
             accounts = [identifiers.parse("acc", text) for text in options["account"] or []]
+            for account_id in accounts:
+                queries.currency_of(account_id)
             with ExitStack() as stack:
                 path = options["acknowledged"]
                 log = stack.enter_context(Path(path).open(encoding="utf-8")) if path else None
                 report = verify.verify(accounts or None, client_log=log)
+        except ObjectDoesNotExist:
+            raise CommandError("There is no such account.") from None
         except (BadIdentifier, verify.NotAClientLog) as error:
             raise CommandError(str(error)) from None
         except OSError as error:

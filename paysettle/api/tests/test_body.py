@@ -1,0 +1,38 @@
+"""Strict JSON: what cannot be read is refused with the reason, what can be read keeps its types."""
+
+import pytest
+
+from paysettle.api import body
+from paysettle.api.body import MalformedBody, Number
+
+pytestmark = pytest.mark.once
+
+DEEP = b'{"a":' * 9 + b"1" + b"}" * 9
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "line 1, column 1"),
+        (b'{"a": 1,\n}', "line 2, column 1"),
+        (b"[]", "must be a JSON object"),
+        (b'{"a": 1, "a": 2}', "The key 'a' stands twice"),
+        (b'{"a": {"b": 1, "b": 1}}', "The key 'b' stands twice"),
+        (b'{"a": NaN}', "NaN is not JSON"),
+        (b'{"a": -Infinity}', "-Infinity is not JSON"),
+        (b'{"a": "\xff"}', "not UTF-8"),
+        (b'{"a": "\\ud800"}', "half of a surrogate pair"),
+        (b'{"\\udfff": 1}', "half of a surrogate pair"),
+        (DEEP, "nested deeper than 8"),
+        (b"[" * 100_000, "must be one JSON object"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_the_reason(raw: bytes, reason: str) -> None:
+    with pytest.raises(MalformedBody, match=reason):
+        body.parse(raw, size_max=1_000_000)
+
+
+def test_a_number_that_is_not_whole_is_kept_as_it_was_written() -> None:
+    found = body.parse(b'{"a": 1.50, "b": 1e3, "c": -0, "d": 12}', size_max=100)
+    assert found == {"a": "1.50", "b": "1e3", "c": "-0", "d": 12}
+    assert [type(found[name]) for name in "abcd"] == [Number, Number, Number, int]
