@@ -64,7 +64,7 @@ def test_it_works() -> None:
     (message,) = outbox.outbox
     assert message.to == [ben.email]
     assert message.subject == f"{ana.handle} paid you 12.50 EUR"
-    assert message.body == (f"{ana.handle} paid you 12.50 EUR.\n\nSee it in your inbox: http://127.0.0.1:8000/inbox\n")
+    assert message.body == (f"{ana.handle} paid you 12.50 EUR.\n\nIt is in your inbox too: http://127.0.0.1:8000/\n")
     sent = _mail(ben)
     assert (sent.state, sent.attempts) == (MailState.SENT, 1)
     assert sent.sent_at is not None
