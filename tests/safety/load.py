@@ -33,6 +33,7 @@ class Sent:
     headers: dict[str, str]
     key: str
     reply: Reply | None = None
+    took_s: float = 0.0
 
     @property
     def is_definite(self) -> bool:
@@ -41,13 +42,24 @@ class Sent:
 
 
 class MixedLoad:
-    """Clients that pay, authorise, capture, refund and settle again and again, for the length of a block."""
+    """Clients that pay, authorise, capture, refund and settle again and again, for the length of a block.
 
-    def __init__(self, address: str, people: Sequence[Person], *, actions: Sequence[str] = ALL_ACTIONS) -> None:
+    With a `payee` all pay that one.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        people: Sequence[Person],
+        *,
+        actions: Sequence[str] = ALL_ACTIONS,
+        payee: Person | None = None,
+    ) -> None:
         self.sent: list[Sent] = []
         self._clients = {who.handle: Client(address, who) for who in people}
         self._people = list(people)
         self._actions = actions
+        self._payee = payee
         self._stop = threading.Event()
         self._acknowledged: list[str] = []
 
@@ -108,6 +120,7 @@ class MixedLoad:
         paid: list[tuple[Person, str]] = []
         while not self._stop.is_set():
             payer, payee = random.sample(self._people, 2)
+            payee = self._payee or payee
             action = random.choice(self._actions)
             if action == "capture" and held:
                 by, payment = held.pop()
@@ -137,10 +150,12 @@ class MixedLoad:
     def _send(self, by: Person, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Reply | None:
         sent = Sent(by, path, body, headers or {}, secrets.token_hex(12))
         self.sent.append(sent)
+        began = time.monotonic()
         try:
             sent.reply = self._post(sent)
         except HTTPError:
             time.sleep(0.1)  # the server is away
+        sent.took_s = time.monotonic() - began
         if path == PAYMENTS and sent.reply is not None and sent.reply.status == 201:
             self._acknowledged.append(sent.key)
         return sent.reply

@@ -1,4 +1,4 @@
-"""R24: a worker that is stopped for longer than its lease and then goes on does no harm; another does the work meanwhile.
+"""R24: a worker that is stopped for longer than its lease and then goes on does no harm; another does its work.
 
 A job whose effect is not harmless when done twice goes through its fence, which is shut for the late worker. Expiry of
 holds needs none: each has a key of its own, so that expiring what has expired changes nothing.
