@@ -12,7 +12,6 @@ from uuid import UUID
 
 from django.db import connection
 
-from bench.inside import sample
 from paysettle.kernel.transactions import parse_time
 from paysettle.ledger import queries
 
@@ -64,14 +63,13 @@ WHERE a.n BETWEEN {first} AND {last} ORDER BY a.account, r.seq, side.n
 """
 
 
-def grow(entries: int) -> None:
-    """Let the ledger grow by so many entries."""
+def grow(entries: int, texts: dict[str, str]) -> None:
+    """Let the ledger grow by so many entries; `texts` are those of a payment (`inside.sample`)."""
     with connection.cursor() as cursor:
         cursor.execute(_RING)
         cursor.execute("SELECT COUNT(*) FROM bench_ring")
         (people,) = cursor.fetchone()
         rounds = entries // 2 // people
-        texts = sample()
         cursor.execute(
             "SET @head = (SELECT position FROM event_head), @start = (SELECT MAX(last_booked_at) FROM ledger_account),"
             " @answer = %s, @data = %s, @actor = %s, @party = %s",
@@ -106,7 +104,7 @@ def time_reads(name: str) -> dict[str, float]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT account FROM bench_ring ORDER BY n")
         accounts = [UUID(bytes=bytes(row[0])) for row in cursor.fetchall()]
-        cursor.execute("SELECT MIN(booked_at), MAX(booked_at) FROM ledger_entry")
+        cursor.execute("SELECT MAX(IF(sequence = 1, booked_at, NULL)), MAX(booked_at) FROM ledger_entry")
         first_at, last_at = (parse_time(value) for value in cursor.fetchone())
         cursor.execute("SELECT MIN(sequence) FROM ledger_account WHERE kind = 'wallet'")
         (lines,) = cursor.fetchone()

@@ -27,9 +27,10 @@ def measure(
         rounds = Rounds(site, generator, records, options)
         rounds.processes = processes
         _measure(rounds, site, records, "small", options.repeats)
+        texts = site.call("sample")
         site.call("reset")
         say("growing")
-        site.call("growth.grow", ENTRIES)
+        site.call("growth.grow", ENTRIES, texts)
         site.verify()
         say("grown, and the books are right")
         _measure(rounds, site, records, "large", options.repeats)
