@@ -177,8 +177,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "paysettle.api.schemas.refuse_unknown_fields",
         "paysettle.identity.api.sign_in_schema.merge",
     ],
+    "ENUM_NAME_OVERRIDES": {"PaymentDocumentStateEnum": "paysettle.payments.api.documents.STATES"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

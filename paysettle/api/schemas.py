@@ -16,11 +16,15 @@ from paysettle.kernel.money import AMOUNT_MINOR_MAX
 Shape = type[serializers.Serializer[None]]
 
 ACTING_PARTY = OpenApiParameter(
-    "Acting-Party", str, OpenApiParameter.HEADER, description="The party acted for (`par_…`); by default oneself."
+    "Acting-Party",
+    {"type": "string", "pattern": "^par_[0-7][0-9a-hjkmnp-tv-z]{25}$"},
+    OpenApiParameter.HEADER,
+    description="The party acted for (`par_…`); by default oneself.",
 )
+KEY = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+    KEY,
     OpenApiParameter.HEADER,
     required=True,
     description="1 to 255 printable ASCII characters, a UUID for instance; the same key and body give the same answer.",
@@ -29,6 +33,10 @@ PAGE = [
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 25}),
     OpenApiParameter("cursor", str, description="From a `next` or `previous` link."),
 ]
+
+
+REFUSALS_OF_ALL = (400, 401, 403, 406, 503)
+"""An unreadable header, nobody known, not allowed, no JSON wanted, and nobody there to ask."""
 
 
 def if_match(*, required: bool) -> OpenApiParameter:
@@ -99,10 +107,10 @@ def page_of(item: Shape) -> Shape:
 
 
 def answers(status: int, shape: Shape | None, *refusals: int) -> dict[Any, Any]:
-    """Return the responses of an operation: its success and the statuses of its refusals."""
+    """Return the responses of an operation: its success and the statuses of its refusals, those of all included."""
     problems = {
         (refusal, "application/problem+json"): OpenApiResponse(ProblemDocument, HTTPStatus(refusal).phrase)
-        for refusal in refusals
+        for refusal in sorted({*refusals, *REFUSALS_OF_ALL})
     }
     return {status: shape, **problems}
 
@@ -113,3 +121,29 @@ def path_id(prefix: str, text: str) -> UUID:
         return identifiers.parse(prefix, text)
     except BadIdentifier:
         raise NotFound from None
+
+
+def refuse_unknown_fields(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]:  # noqa: ARG001 - a hook
+    """Say of every body that is sent to us that it has no further fields (a postprocessing hook)."""
+    shapes = result.get("components", {}).get("schemas", {})
+    waiting = [
+        content.get("schema", {})
+        for path, operations in result["paths"].items()
+        if path.startswith("/api/")
+        for operation in operations.values()
+        for content in operation.get("requestBody", {}).get("content", {}).values()
+    ]
+    while waiting:
+        schema = waiting.pop()
+        if isinstance(schema, list):
+            waiting += schema
+            continue
+        if not isinstance(schema, dict):
+            continue
+        if "$ref" in schema:
+            schema = shapes[schema["$ref"].rpartition("/")[2]]
+        if "properties" in schema and "additionalProperties" not in schema:
+            schema["additionalProperties"] = False
+            waiting += schema["properties"].values()
+        waiting += [schema.get("items"), schema.get("allOf"), schema.get("oneOf")]
+    return result

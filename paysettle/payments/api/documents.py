@@ -6,6 +6,8 @@ from paysettle.api.schemas import FieldErrorDocument, MoneyDocument, MoneyOrder,
 from paysettle.payments.lifecycle import State
 from paysettle.payments.rules import HOLD_LIFE_MAX, HOLD_LIFE_MIN, NOTE_LENGTH_MAX, REFERENCE_LENGTH_MAX
 
+STATES = [state.value for state in State]
+
 
 class PaymentOrderDocument(serializers.Serializer[None]):
     """What a payer sends."""
@@ -38,16 +40,22 @@ class PaymentDocument(serializers.Serializer[None]):
     note = serializers.CharField(allow_blank=True)
     reference = serializers.CharField(allow_blank=True)
     metadata = serializers.DictField(child=serializers.CharField())
-    state = serializers.ChoiceField(choices=[state.value for state in State])
+    state = serializers.ChoiceField(choices=STATES)
     expires_at = serializers.DateTimeField(allow_null=True, help_text="When held money goes back by itself.")
     created_at = serializers.DateTimeField()
+
+
+class PreviewedPaymentDocument(PaymentDocument):
+    """A payment that has not been made."""
+
+    id = serializers.CharField(allow_null=True, help_text="Always null.")
 
 
 class PreviewDocument(serializers.Serializer[None]):
     """What would happen."""
 
     outcome = serializers.ChoiceField(choices=["accepted", "refused"])
-    payment = PaymentDocument(allow_null=True, help_text="As it would be, without an id.")
+    payment = PreviewedPaymentDocument(allow_null=True, help_text="As it would be, without an id.")
     problem = ProblemDocument(allow_null=True)
     booked_after = MoneyDocument(allow_null=True)
     available_after = MoneyDocument(allow_null=True)

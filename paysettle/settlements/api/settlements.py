@@ -34,7 +34,7 @@ class Settlements(APIView):
         parameters=[
             schemas.ACTING_PARTY,
             *schemas.PAGE,
-            OpenApiParameter("idempotency_key", str, description="Only the settlement moved with this key."),
+            OpenApiParameter("idempotency_key", schemas.KEY, description="Only the settlement moved with this key."),
         ],
         responses=schemas.answers(200, SETTLEMENT_PAGE, 401, 403, 422),
     )

@@ -1,0 +1,181 @@
+"""X4: whatever arrives, the API answers as its OpenAPI document says: never 5xx, never 2xx for what is wrong.
+
+Schemathesis makes requests that fit the document and requests that do not, for every operation of ours, half of them
+with the ids of real objects, and holds every answer against the document with all of its checks. One good request of
+each operation must succeed, so that no operation is only ever refused.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import schemathesis
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import FailureGroup
+
+from paysettle.commands import worker
+from paysettle.identity.operations import refresh_tokens
+from tests.moves import authorise
+from tests.people import Person, deposit, pay, person
+from tests.server import ROOT, Server, token
+
+pytestmark = pytest.mark.once
+
+EXAMPLES = 100 if os.environ.get("TEST_LONG") else 15
+DOCUMENT = ROOT / "docs" / "openapi.yaml"
+CONFIG = {
+    "checks": {
+        # What fits may still be refused by a rule that no document can tell (422), but never as unreadable (400).
+        "positive_data_acceptance": {"expected-statuses": ["2xx", "401", "403", "404", "409", "412", "422"]},
+    }
+}
+SCHEMA = schemathesis.openapi.from_path(DOCUMENT, config=SchemathesisConfig.from_dict(CONFIG))
+METHODS = {"get", "post", "put", "patch", "delete"}
+OPERATIONS = {
+    operation["operationId"]: (path, method)
+    for path, methods in yaml.safe_load(DOCUMENT.read_text())["paths"].items()
+    for method, operation in methods.items()
+    if method in METHODS and path.startswith("/api/v1/")
+}
+SETTINGS = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    derandomize=not os.environ.get("TEST_LONG"),
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@dataclass
+class World:
+    """A server, ana who calls it, ben, and one of everything between them."""
+
+    server: Server
+    ana: Person
+    ben: Person
+    ids: dict[str, str]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token(self.ana)}"}
+
+    def known(self, name: str) -> dict[str, str]:
+        """Return the ids of real objects that the path of an operation asks for."""
+        return {part: id_ for part, id_ in self.ids.items() if f"{{{part}}}" in OPERATIONS[name][0]}
+
+
+@pytest.fixture(scope="module")
+def world(server: Server) -> World:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 10**6)
+    deposit(ben, 10**6)
+    payment = pay(ben, ana, 10).document()["id"]
+    worker.run_until_idle(120, ["dispatch"])
+    client = server.client(ana)
+    ids = {
+        "payment_id": payment,
+        "account_id": client.get("/api/v1/accounts").document["data"][0]["id"],
+        "batch_id": client.post("/api/v1/payment-batches", {"items": [_line(ben)]}).document["id"],
+        "settlement_id": client.ask(ben, 10).document["id"],
+        "entry_id": client.get("/api/v1/inbox").document["data"][0]["id"],
+    }
+    return World(server, ana, ben, ids)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fits", "does not fit"])
+def test_it_answers_as_the_document_says(world: World, name: str, mode: GenerationMode) -> None:
+    operation = _operation(name)
+    strategy = operation.as_strategy(mode)
+    if known := world.known(name):
+        strategy = st.one_of(strategy, operation.as_strategy(mode, path_parameters=known))
+    # What is wrong with a line of a batch is the outcome of that line: the batch is accepted.
+    excluded = [schemathesis.checks.negative_data_rejection] if name == "create_payment_batch" else []
+
+    def answers(case: Any) -> None:
+        _call(world, case, excluded=excluded)
+
+    tried: Any = given(case=strategy)(answers)
+    run: Callable[[], None] = SETTINGS(tried)
+    run()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_good_request_succeeds(world: World, name: str) -> None:
+    parts = GOOD.get(name, lambda _world: {})(world)
+    headers = {**parts.pop("headers", {})}
+    if OPERATIONS[name][1] == "post":
+        headers["Idempotency-Key"] = secrets.token_hex(12)
+    case = _operation(name).Case(**{"path_parameters": world.known(name), **parts, "headers": headers})
+    assert _call(world, case) in {200, 201}
+
+
+def test_control_an_answer_that_the_document_does_not_have_is_seen(world: World) -> None:
+    """With the one success of an operation left out of the document, the good request is no longer good."""
+    document = yaml.safe_load(DOCUMENT.read_text())
+    answers = document["paths"]["/api/v1/accounts"]["get"]["responses"]
+    answers["418"] = answers.pop("200")
+    case = schemathesis.openapi.from_dict(document)["/api/v1/accounts"]["GET"].Case()
+    with pytest.raises(FailureGroup, match="Undocumented status code"):
+        _call(world, case)
+
+
+def _line(payee: Person) -> dict[str, Any]:
+    return {"key": secrets.token_hex(8), **_order(payee)}
+
+
+def _order(payee: Person) -> dict[str, Any]:
+    return {"payee": payee.handle, "amount": {"amount": 1, "currency": "EUR"}}
+
+
+def _held(world: World) -> dict[str, Any]:
+    return {"path_parameters": {"payment_id": authorise(world.ben, world.ana, 10).document()["id"]}}
+
+
+def _paid(world: World) -> dict[str, Any]:
+    return {"path_parameters": {"payment_id": pay(world.ben, world.ana, 10).document()["id"]}}
+
+
+def _asked(world: World, *, by_ana: bool = False) -> dict[str, Any]:
+    """Return the path of a settlement that somebody asks for, and the version to decide about."""
+    asker, debtor = (world.ana, world.ben) if by_ana else (world.ben, world.ana)
+    settlement = world.server.client(asker).ask(debtor, 10).document["id"]
+    return {"path_parameters": {"settlement_id": settlement}, "headers": {"If-Match": '"1"'}}
+
+
+GOOD: dict[str, Callable[[World], dict[str, Any]]] = {
+    "create_payment": lambda world: {"body": _order(world.ben)},
+    "preview_payment": lambda world: {"body": _order(world.ben)},
+    "create_payment_batch": lambda world: {"body": {"items": [_line(world.ben)]}},
+    "capture_payment": lambda world: {**_held(world), "body": {"final": True}},
+    "release_payment": _held,
+    "refund_payment": lambda world: {**_paid(world), "body": {"amount": {"amount": 1, "currency": "EUR"}}},
+    "request_settlement": lambda world: {
+        "body": {"debtor": world.ben.handle, "amount": {"amount": 1, "currency": "EUR"}, "reason": "dinner"}
+    },
+    "approve_settlement": lambda world: {**_asked(world), "body": {}},
+    "reject_settlement": lambda world: {**_asked(world), "body": {"reason": "no"}},
+    "withdraw_settlement": lambda world: {**_asked(world, by_ana=True), "body": {}},
+    "mark_inbox_read": lambda world: {"body": {"up_to": world.ids["entry_id"]}},
+    "refresh_tokens": lambda world: {"body": {"refresh_token": refresh_tokens.issue(world.ana.session).refresh_token}},
+}
+
+
+def _operation(name: str) -> Any:
+    path, method = OPERATIONS[name]
+    return SCHEMA[path][method.upper()]
+
+
+def _call(world: World, case: Any, *, excluded: Sequence[Any] = ()) -> int:
+    """Send a request, hold the answer against the document, and return its status."""
+    response = case.call(base_url=world.server.address, headers=world.headers)
+    case.validate_response(response, headers=world.headers, excluded_checks=list(excluded))
+    return int(response.status_code)
