@@ -104,13 +104,12 @@ def test_it_answers_as_the_document_says(world: World, name: str, mode: Generati
         _call(world, case, excluded=excluded)
 
     tried: Any = given(case=strategy)(answers)
-    run: Callable[[], None] = SETTINGS(tried)
-    run()
+    SETTINGS(tried)()
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_a_good_request_succeeds(world: World, name: str) -> None:
-    parts = GOOD.get(name, lambda _world: {})(world)
+    parts = GOOD[name](world) if name in GOOD else {}
     headers = {**parts.pop("headers", {})}
     if OPERATIONS[name][1] == "post":
         headers["Idempotency-Key"] = secrets.token_hex(12)
