@@ -8,6 +8,7 @@ balances, all balance together, each balance is the sum of its lines, and no lim
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -83,6 +84,9 @@ class Report:
 
 FINDINGS_MAX = 100
 """How many findings a check names before it stops."""
+
+OVERDUE = timedelta(hours=1)
+"""A worker that was away for a moment is no fault of the books, nor is a clock that goes a little wrong."""
 
 
 def verify(account_ids: Collection[UUID] | None = None, *, client_log: Iterable[str] | None = None) -> Report:
@@ -282,6 +286,20 @@ def _holds_add_up(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Findi
     )
 
 
+def _holds_end_in_time(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:
+    """I9: the worker gives held money back soon after its deadline."""
+    where, values = scope.accounts("h.account_id")
+    tally.seen = count(reads, f"SELECT COUNT(*) FROM ledger_hold h WHERE h.is_open AND {where}", values)  # noqa: S608
+    latest = (datetime.now(UTC) - OVERDUE).strftime("%Y-%m-%d %H:%M:%S.%f")
+    yield from rows_as_findings(
+        reads,
+        f"SELECT h.id FROM ledger_hold h WHERE h.is_open AND h.expires_at < %s AND {where}",  # noqa: S608
+        [latest, *values],
+        "hol",
+        "has outlived its deadline by more than an hour: is a worker running?",
+    )
+
+
 def _transfers_have_one_event(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:
     where, values = scope.transfers("t")
     tally.seen = count(reads, f"SELECT COUNT(*) FROM ledger_transfer t WHERE {where}", values)  # noqa: S608
@@ -329,6 +347,7 @@ _checks: list[Check] = [
         _balances_are_their_entries,
     ),
     Check("holds", "Held money is the sum of its holds, a hold the sum of its steps (I9).", _holds_add_up),
+    Check("deadlines", "No hold outlives its deadline by more than an hour (I9).", _holds_end_in_time),
     Check("events", "Each transfer has exactly one event (I8).", _transfers_have_one_event),
     Check("positions", "Event positions have no gap (I8).", _positions_have_no_gap, whole=True),
     Check("streams", "The versions of each stream have no gap (I8).", _streams_have_no_gap, whole=True),

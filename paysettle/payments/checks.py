@@ -5,7 +5,7 @@ from functools import partial
 
 from paysettle.kernel.snapshot import Snapshot
 from paysettle.ledger.verify import Check, Finding, Scope, Tally, count, rows_as_findings
-from paysettle.payments.operations.moves import RefundPayment
+from paysettle.payments.operations.moves import MovePayment, RefundPayment
 from paysettle.payments.operations.send import SendPayment
 from paysettle.payments.operations.treasury import MoveTreasury
 
@@ -141,6 +141,29 @@ def _keys_match_objects(
         yield f"the refusal of request {request_id} has an object"
 
 
+def _moves_match_keys(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    """A payment's version counts its moves: each capture, release and expiry has a key, each refund a row."""
+    keys = "FROM kernel_idempotency_key k WHERE k.operation = %s AND k.success"
+    tally.seen = count(reads, f"SELECT COUNT(*) {keys}", [MovePayment.name])
+    yield from rows_as_findings(
+        reads,
+        f"SELECT k.object_id {keys} AND k.object_id NOT IN (SELECT id FROM payments_payment)",  # noqa: S608
+        [MovePayment.name],
+        "pay",
+        "is named by a key and is not there",
+    )
+    yield from rows_as_findings(
+        reads,
+        "SELECT p.id FROM payments_payment p"  # noqa: S608
+        f" LEFT JOIN (SELECT k.object_id, COUNT(*) AS moves {keys} GROUP BY k.object_id) k ON k.object_id = p.id"
+        " LEFT JOIN (SELECT payment_id, COUNT(*) AS refunds FROM payments_refund GROUP BY payment_id) r"
+        " ON r.payment_id = p.id WHERE p.version <> 1 + COALESCE(k.moves, 0) + COALESCE(r.refunds, 0)",
+        [MovePayment.name],
+        "pay",
+        "does not have a key for each of its moves",
+    )
+
+
 CHECKS = [
     Check("payments", "Each payment has exactly the transfers of what was captured.", _payments_match_transfers),
     Check("payments.holds", "Each authorised payment agrees with its hold.", _payments_match_holds, whole=True),
@@ -154,6 +177,7 @@ CHECKS = [
         partial(_keys_match_objects, "payments_payment", SendPayment.name, SendPayment.prefix),
         whole=True,
     ),
+    Check("keys.move", "Each move of a payment has a key of its own.", _moves_match_keys, whole=True),
     Check(
         "keys.ref",
         "The same for refunds.",

@@ -172,6 +172,7 @@ def test_only_some_accounts(books: Books) -> None:
         "transfers",
         "accounts",
         "holds",
+        "deadlines",
         "events",
         "payments",
     }
