@@ -4,7 +4,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 from django.db import connection
@@ -162,10 +162,11 @@ class Machine(RuleBasedStateMachine):
             return
         self.oracle.payments[name].due = True
         payment_id = identifiers.parse("pay", self.objects[name]).bytes
+        moment_ago = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
         with connection.cursor() as cursor:
             for table, column in (("payments_payment", "id"), ("ledger_hold", "subject_id")):
-                sql = f"UPDATE {table} SET expires_at = '2020-01-01 00:00:00' WHERE {column} = %s"  # noqa: S608
-                cursor.execute(sql, [payment_id])
+                sql = f"UPDATE {table} SET expires_at = %s WHERE {column} = %s"  # noqa: S608
+                cursor.execute(sql, [moment_ago, payment_id])
 
     @precondition(lambda self: self.oracle.payments)
     @rule(number=numbers)

@@ -1,0 +1,270 @@
+"""R27: `ledger verify` finds each planted fault of holds, refunds and keys by its id, and nothing in clean books.
+
+A fault is planted in a transaction that is rolled back; the verifier reads inside it. Insert-only tables refuse to be
+changed, so what is planted there are rows too many.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection, transaction
+
+from paysettle.kernel import identifiers
+from paysettle.kernel.snapshot import Snapshot
+from paysettle.ledger import accounts, verify
+from paysettle.ledger.verify import Scope
+from paysettle.payments.models import Payment
+from tests import loaded
+from tests.moves import authorise, capture, refund
+from tests.people import Person, deposit, pay, person
+
+pytestmark = pytest.mark.money
+
+PAYMENTS = 500_000 if os.environ.get("TEST_LONG") else 50_000
+"""Each has two entries."""
+LONG_S = 60
+NEW, OTHER = b"\x01" * 16, b"\x02" * 16
+
+
+class _RollBack(Exception):
+    """Ends the transaction with the planted fault."""
+
+
+@dataclass(frozen=True)
+class Books:
+    """Ana has paid ben 60, of which 20 are refunded, and 100 are authorised, of which 30 are captured."""
+
+    ana: Person
+    paid: str
+    refunded: str
+    held: str
+
+    @property
+    def wallet(self) -> str:
+        return identifiers.show("acc", accounts.wallet(self.ana.party_id, "EUR"))
+
+    @property
+    def hold(self) -> str:
+        found = Payment.objects.get(id=identifiers.parse("pay", self.held)).hold_id
+        assert found is not None
+        return identifiers.show("hol", found)
+
+    def id(self, name: str) -> bytes:
+        shown = str(getattr(self, name))
+        return identifiers.parse(shown[:3], shown).bytes
+
+
+@pytest.fixture
+def books() -> Books:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 1000)
+    paid = pay(ana, ben, 60).document()["id"]
+    refunded = refund(ben, paid, 20).document()["id"]
+    held = authorise(ana, ben, 100).document()["id"]
+    capture(ben, held, 30)
+    return Books(ana, paid, refunded, held)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One statement as root, on what it is planted, and how the finding begins (`{name}` for the ids of the books)."""
+
+    sql: str
+    at: tuple[str | bytes, ...]
+    found: str
+
+
+FAULTS = {
+    "a stuck hold": Fault(
+        "UPDATE ledger_hold SET expires_at = '2020-01-01 00:00:00' WHERE id = %s",
+        ("hold",),
+        "deadlines: {hold} has outlived its deadline",
+    ),
+    "held money that no hold explains": Fault(
+        "UPDATE ledger_account SET held_minor = held_minor + 1 WHERE id = %s",
+        ("wallet",),
+        "holds: {wallet} does not hold what its open holds add up to",
+    ),
+    "held money that was forgotten": Fault(
+        "UPDATE ledger_account SET held_minor = held_minor - 1 WHERE id = %s",
+        ("wallet",),
+        "holds: {wallet} does not hold what its open holds add up to",
+    ),
+    "a hold that says it is captured": Fault(
+        "UPDATE ledger_hold SET captured_minor = captured_minor + 1 WHERE id = %s",
+        ("hold",),
+        "holds: {hold} is not what its steps add up to",
+    ),
+    "a hold that was closed by hand": Fault(
+        "UPDATE ledger_hold SET is_open = 0 WHERE id = %s", ("hold",), "holds: {hold} is not what its steps add up to"
+    ),
+    "a hold of another amount": Fault(
+        "UPDATE ledger_hold SET amount_minor = amount_minor + 1 WHERE id = %s",
+        ("hold",),
+        "payments.holds: {held} does not agree with its hold",
+    ),
+    "a hold that is gone": Fault(
+        "DELETE FROM ledger_hold WHERE id = %s", ("hold",), "payments.holds: {held} does not agree with its hold"
+    ),
+    "a step twice": Fault(
+        "INSERT INTO ledger_hold_move (hold_id, n, kind, amount_minor, event_id, at) SELECT hold_id, n + 1, kind,"
+        " amount_minor, event_id, at FROM ledger_hold_move WHERE hold_id = %s AND n = 2",
+        ("hold",),
+        "holds: {hold} is not what its steps add up to",
+    ),
+    "a step without an event": Fault(
+        "INSERT INTO ledger_hold_move (hold_id, n, kind, amount_minor, event_id, at) SELECT hold_id, n + 1, kind,"
+        " amount_minor, %s, at FROM ledger_hold_move WHERE hold_id = %s AND n = 2",
+        (NEW, "hold"),
+        "holds: {hold} has a step without its event",
+    ),
+    "a payment that says it is released": Fault(
+        "UPDATE payments_payment SET state = 'released' WHERE id = %s",
+        ("held",),
+        "payments: {held} does not have exactly the transfers of what was captured",
+    ),
+    "a payment that says it is captured": Fault(
+        "UPDATE payments_payment SET captured_minor = captured_minor + 1 WHERE id = %s",
+        ("held",),
+        "payments: {held} does not have exactly the transfers of what was captured",
+    ),
+    "a payment that says it is refunded": Fault(
+        "UPDATE payments_payment SET refunded_minor = refunded_minor + 1 WHERE id = %s",
+        ("paid",),
+        "refunds: {paid} does not say what its refunds add up to",
+    ),
+    "a refund that was forgotten": Fault(
+        "UPDATE payments_payment SET refunded_minor = 0 WHERE id = %s",
+        ("paid",),
+        "refunds: {paid} does not say what its refunds add up to",
+    ),
+    "a refund that moved nothing": Fault(
+        "INSERT INTO payments_refund (id, payment_id, amount_minor, reason, created_by_id, created_at)"
+        " SELECT %s, payment_id, amount_minor, reason, created_by_id, created_at FROM payments_refund WHERE id = %s",
+        (NEW, "refunded"),
+        f"refunds: {identifiers.show('ref', UUID(bytes=NEW))} does not have exactly one transfer",
+    ),
+    "a refund that was paid twice": Fault(
+        "INSERT INTO ledger_transfer (id, group_id, debit_account_id, credit_account_id, amount_minor, currency,"
+        " subject_kind, subject_id, event_id, booked_at, effective_at) SELECT %s, group_id, debit_account_id,"
+        " credit_account_id, amount_minor, currency, subject_kind, subject_id, %s, booked_at, effective_at"
+        " FROM ledger_transfer WHERE subject_id = %s",
+        (NEW, OTHER, "refunded"),
+        "refunds: {refunded} does not have exactly one transfer",
+    ),
+    "a refund to somebody else": Fault(
+        "INSERT INTO ledger_transfer (id, group_id, debit_account_id, credit_account_id, amount_minor, currency,"
+        " subject_kind, subject_id, event_id, booked_at, effective_at) SELECT %s, group_id, credit_account_id,"
+        " debit_account_id, amount_minor, currency, subject_kind, subject_id, %s, booked_at, effective_at"
+        " FROM ledger_transfer WHERE subject_id = %s",
+        (NEW, OTHER, "refunded"),
+        f"refunds: {identifiers.show('tra', UUID(bytes=NEW))} does not agree with its refund",
+    ),
+    "a refund without its key": Fault(
+        "DELETE FROM kernel_idempotency_key WHERE object_id = %s",
+        ("refunded",),
+        "keys.ref: {refunded} is named by no key",
+    ),
+    "a capture without its key": Fault(
+        "DELETE FROM kernel_idempotency_key WHERE object_id = %s AND operation = 'payment.move'",
+        ("held",),
+        "keys.move: {held} does not have a key for each of its moves",
+    ),
+    "a key of a move that was not made": Fault(
+        "INSERT INTO kernel_idempotency_key (digest, party_id, operation, fingerprint, success, status, object_id,"
+        " answer, request_id, created_at) SELECT fingerprint, party_id, operation, fingerprint, success, status,"
+        " object_id, answer, request_id, created_at FROM kernel_idempotency_key"
+        " WHERE object_id = %s AND operation = 'payment.move'",
+        ("held",),
+        "keys.move: {held} does not have a key for each of its moves",
+    ),
+    "a key of a payment that is not there": Fault(
+        "UPDATE kernel_idempotency_key SET object_id = %s WHERE object_id = %s AND operation = 'payment.move'",
+        (NEW, "held"),
+        f"keys.move: {identifiers.show('pay', UUID(bytes=NEW))} is named by a key and is not there",
+    ),
+    "two keys of one payment": Fault(
+        "INSERT INTO kernel_idempotency_key (digest, party_id, operation, fingerprint, success, status, object_id,"
+        " answer, request_id, created_at) SELECT fingerprint, party_id, operation, fingerprint, success, status,"
+        " object_id, answer, request_id, created_at FROM kernel_idempotency_key WHERE object_id = %s",
+        ("paid",),
+        "keys: {paid} is named by more than one key",
+    ),
+    "a payment whose key is another's": Fault(
+        "UPDATE kernel_idempotency_key SET object_id = %s WHERE object_id = %s",
+        (NEW, "paid"),
+        "keys: {paid} is named by no key",
+    ),
+    "a key of nothing": Fault(
+        "UPDATE kernel_idempotency_key SET object_id = %s WHERE object_id = %s",
+        (NEW, "paid"),
+        f"keys: {identifiers.show('pay', UUID(bytes=NEW))} is named by a key and is not there",
+    ),
+    "a refusal that moved money": Fault(
+        "UPDATE kernel_idempotency_key SET success = 0, request_id = 'req_planted' WHERE object_id = %s",
+        ("refunded",),
+        "keys.ref: the refusal of request req_planted has an object",
+    ),
+}
+
+
+@pytest.mark.parametrize("planted", FAULTS)
+def test_each_fault_is_found_by_its_id(books: Books, planted: str) -> None:
+    fault = FAULTS[planted]
+    at = [books.id(where) if isinstance(where, str) else where for where in fault.at]
+    names = {name: getattr(books, name) for name in ("hold", "wallet", "held", "paid", "refunded")}
+    found = _findings(lambda cursor: cursor.execute(fault.sql, at))
+    assert any(line.startswith(fault.found.format(**names)) for line in found), found
+
+
+@pytest.mark.usefixtures("books")
+def test_control_without_a_fault_nothing_is_found() -> None:
+    """The same search over the same books, with nothing planted in them."""
+    assert _findings(lambda cursor: cursor.execute("SELECT 1")) == []
+
+
+@pytest.fixture(scope="module")
+def big() -> Iterator[None]:
+    """A database of its own with very many payments in it."""
+    with loaded.database(PAYMENTS):
+        yield
+
+
+@pytest.mark.usefixtures("big")
+def test_clean_books_raise_no_alarm_however_many_they_are() -> None:
+    with loaded.used():
+        began = time.monotonic()
+        report = verify.verify()
+        took_s = time.monotonic() - began
+        entries = next(result.seen for result in report.results if result.check.name == "accounts")
+        print(f"{entries} entries verified in {took_s:.1f} s")
+        assert report.findings == []
+        assert entries == 2 * PAYMENTS + 4  # two deposits
+        assert took_s < LONG_S
+
+
+@pytest.mark.usefixtures("big")
+def test_control_one_fault_among_very_many_is_found() -> None:
+    """One cent too much in one of two wallets: the silence above is not that of somebody who does not look."""
+    with loaded.used():
+        sql = "UPDATE ledger_account SET balance_minor = balance_minor + 1 WHERE sequence = %s AND balance_minor = 0"
+        found = _findings(lambda cursor: cursor.execute(sql, [PAYMENTS + 1]))
+        assert any(line.startswith("accounts: acc_") for line in found)
+        assert any(line.startswith("sums: ledger_account: EUR sums to 1 minor units") for line in found)
+
+
+def _findings(plant: Callable[[Any], object]) -> list[str]:
+    """Return what the verifier finds once a fault is planted."""
+    found: list[str] = []
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            plant(cursor)
+            found = verify.examine(Snapshot(cursor), Scope(None)).findings
+            raise _RollBack  # noqa: TRY301 - it ends the transaction
+    except _RollBack:
+        return found
