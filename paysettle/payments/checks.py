@@ -180,13 +180,13 @@ CHECKS = [
     Check("keys.move", "Each move of a payment has a key of its own.", _moves_match_keys, whole=True),
     Check(
         "keys.ref",
-        "The same for refunds.",
+        "Each refund has exactly one key, each stored success its refund, each refusal none.",
         partial(_keys_match_objects, "payments_refund", RefundPayment.name, RefundPayment.prefix),
         whole=True,
     ),
     Check(
         "keys.trs",
-        "The same for treasury moves.",
+        "Each treasury move has exactly one key, each stored success its move, each refusal none.",
         partial(_keys_match_objects, "payments_treasury_move", MoveTreasury.name, MoveTreasury.prefix),
         whole=True,
     ),

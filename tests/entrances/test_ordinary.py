@@ -147,10 +147,9 @@ def test_a_slow_body_takes_no_thread(small: Server) -> None:
     for connection in slow:
         connection.send(wire.head("POST", "/", {"Content-Length": "2"}) + b"a")
     assert send(small, "GET", "/").status == 200
-    for connection in slow:
+    for connection in slow:  # one by one: eight at once are more than so small a server lets wait
         connection.send(b"b")
-    assert [connection.reply().document["body"] for connection in slow] == ["ab"] * 8
-    for connection in slow:
+        assert connection.reply().document["body"] == "ab"
         connection.close()
 
 

@@ -52,7 +52,7 @@ class Command(BaseCommand):
             raise CommandError(f"{options['acknowledged']} cannot be read: {error.strerror}.") from None
         for result in report.results:
             verdict = "ok" if not result.findings else f"{len(result.findings)} WRONG"
-            self.stdout.write(f"{result.check.name:<12} {result.seen:>9}  {verdict:<9} {result.check.sentence}")
+            self.stdout.write(f"{result.check.name:<15} {result.seen:>9}  {verdict:<9} {result.check.sentence}")
         for finding in report.findings:
             self.stdout.write(self.style.ERROR(finding))
         if report.findings:
