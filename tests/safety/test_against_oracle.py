@@ -24,7 +24,7 @@ from tests.safety.oracle import NOW, Oracle
 pytestmark = pytest.mark.money
 
 LONG = bool(os.environ.get("TEST_LONG"))
-EXAMPLES, STEPS = (60, 30) if KIND == "sqlite" else (30, 25)
+EXAMPLES, STEPS = (100, 30) if KIND == "sqlite" else (40, 25)
 if LONG:
     EXAMPLES, STEPS = 5000, 50
 SETTINGS = settings(

@@ -32,6 +32,7 @@ KILLS = 10 if LONG else 1
 BETWEEN = 2_000 if LONG else 300
 NAME = "paysettle_killed"
 RECOVERED_S = 15
+AWAY = ("unavailable", "outcome_unknown", "overloaded")
 
 
 @pytest.fixture
@@ -109,7 +110,8 @@ def _assert_told(client: Client, payee: str) -> None:
             pool.submit(client.get, "/api/v1/accounts"),
         ]
     for reply in (future.result() for future in replies):
-        assert (reply.status, reply.document["code"]) in {(503, "unavailable"), (503, "outcome_unknown")}
+        # Overloaded: it waited behind others that each found the database away, until its deadline.
+        assert (reply.status, reply.document["code"]) in {(503, code) for code in AWAY}
         assert int(reply.headers["Retry-After"]) >= 1
     assert client.get("/readyz").status == 503
 

@@ -97,7 +97,7 @@ def test_everything_that_was_acknowledged_around_kills_is_there_once(tmp_path: P
     people = [person(name) for name in ("ana", "ben", "cem", "dov")]
     for who in people:
         deposit(who, 10**6)
-    server, worker = Server(), working.Worker()
+    server, worker = Server(), working.Worker("jobs", "bulk", "dispatch")
     server.start()
     worker.start()
     try:
