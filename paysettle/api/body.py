@@ -88,7 +88,7 @@ def parse(raw: bytes, *, size_max: int) -> Body:
     try:
         found = json.loads(
             raw.decode("utf-8"),
-            object_pairs_hook=_object,
+            object_pairs_hook=_Pairs,
             parse_float=_refuse_float,
             parse_constant=_refuse_constant,
             parse_int=_integer,
@@ -99,10 +99,10 @@ def parse(raw: bytes, *, size_max: int) -> Body:
         raise MalformedBody(f"This is not JSON: line {error.lineno}, column {error.colno}.") from None
     except (ValueError, RecursionError):
         raise MalformedBody from None
-    if not isinstance(found, dict):
+    if not isinstance(found, _Pairs):
         raise MalformedBody("The body must be a JSON object.")
-    _check_strings(found, depth=1)
-    return found
+    plain: Body = _plain(found, at="", depth=1)
+    return plain
 
 
 class Number(str):
@@ -111,13 +111,8 @@ class Number(str):
     __slots__ = ()
 
 
-def _object(pairs: list[tuple[str, Any]]) -> Body:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise MalformedBody(f"The key {twice[:64]!r} stands twice in one object.")
-    return found
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object as it was written: what stands twice in it is still there."""
 
 
 def _integer(literal: str) -> int | Number:
@@ -136,20 +131,41 @@ def _refuse_constant(literal: str) -> NoReturn:
     raise MalformedBody(f"{literal} is not JSON.")
 
 
-def _check_strings(value: Any, *, depth: int) -> None:
-    """Refuse what databases and logs stumble over: lone surrogates, and nesting without end."""
+def _plain(value: Any, *, at: str, depth: int) -> Any:
+    """Return a value with plain objects; refuse what databases and logs stumble over, with a pointer to it.
+
+    That is: a key that stands twice, half of a surrogate pair, nesting without end.
+    """
     if depth > DEPTH_MAX:
-        raise MalformedBody(f"The body is nested deeper than {DEPTH_MAX} levels.")
+        raise _malformed(at, "too_deep", f"The body is nested deeper than {DEPTH_MAX} levels.")
+    if isinstance(value, _Pairs):
+        found: Body = {}
+        for name, inner in value:
+            here = f"{at}/{escape(name)}"
+            if name in found:
+                raise _malformed(here, "repeated_key", f"The key {name[:64]!r} stands twice in one object.")
+            _check_text(name, at)
+            found[name] = _plain(inner, at=here, depth=depth + 1)
+        return found
+    if isinstance(value, list):
+        return [_plain(inner, at=f"{at}/{n}", depth=depth + 1) for n, inner in enumerate(value)]
     if isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise MalformedBody("The body has half of a surrogate pair.")
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            _check_strings(key, depth=depth)
-            _check_strings(inner, depth=depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            _check_strings(inner, depth=depth + 1)
+        _check_text(value, at)
+    return value
+
+
+def _check_text(text: str, at: str) -> None:
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise _malformed(at, "half_a_surrogate", "The body has half of a surrogate pair.")
+
+
+def _malformed(pointer: str, code: str, message: str) -> MalformedBody:
+    return MalformedBody(message, errors=[{"pointer": pointer, "code": code, "message": message}])
+
+
+def escape(name: str) -> str:
+    """Return a name as a token of a JSON pointer (RFC 6901), cut when it is very long."""
+    return name[:64].encode("utf-8", "replace").decode().replace("~", "~0").replace("/", "~1")
 
 
 class StrictJSONParser(BaseParser):

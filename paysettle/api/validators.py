@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django.http import HttpRequest
 
-from paysettle.api.body import Body, Number
+from paysettle.api.body import Body, Number, escape
 from paysettle.kernel.errors import DomainError, FieldError, InvalidRequest
 from paysettle.kernel.money import AMOUNT_MINOR_MAX, Money, exponent
 
@@ -134,7 +134,7 @@ class Fields:
             return self._note(name, "too_many", f"At most {most} entries are allowed.", {})
         if sum(len(part.encode()) for item in value.items() for part in item if isinstance(part, str)) > bytes_most:
             return self._note(name, "too_long", f"At most {bytes_most} bytes are allowed.", {})
-        inner = Fields(value, at=f"{self._at}/{_escape(name)}")
+        inner = Fields(value, at=f"{self._at}/{escape(name)}")
         found = {key: inner.text(key, longest=bytes_most) for key in sorted(value)}
         if not all(key and key.isprintable() for key in value):
             self.refuse(name, "not_printable", "Names are printable and not empty.")
@@ -160,7 +160,7 @@ class Fields:
 
     def refuse(self, name: str, code: str, message: str) -> None:
         """Note a fault that only the caller of the readers can see."""
-        self.errors.append(FieldError(f"{self._at}/{_escape(name)}", code, message))
+        self.errors.append(FieldError(f"{self._at}/{escape(name)}", code, message))
 
     def _amount(self, name: str) -> int:
         value = self._take(name, required=True)
@@ -198,8 +198,3 @@ class Fields:
     def _note_unknown(self) -> None:
         for name in sorted(self._body.keys() - self._read):
             self.refuse(name, "unknown_field", "There is no such field.")
-
-
-def _escape(name: str) -> str:
-    """Return a name as a token of a JSON pointer (RFC 6901)."""
-    return name[:64].replace("~", "~0").replace("/", "~1")

@@ -36,3 +36,20 @@ def test_a_number_that_is_not_whole_is_kept_as_it_was_written() -> None:
     found = body.parse(b'{"a": 1.50, "b": 1e3, "c": -0, "d": 12}', size_max=100)
     assert found == {"a": "1.50", "b": "1e3", "c": "-0", "d": 12}
     assert [type(found[name]) for name in "abcd"] == [Number, Number, Number, int]
+
+
+@pytest.mark.parametrize(
+    ("raw", "pointer", "code"),
+    [
+        (b'{"a": 1, "a": 2}', "/a", "repeated_key"),
+        (b'{"a": {"b/c": 1, "b/c": 1}}', "/a/b~1c", "repeated_key"),
+        (b'{"a": [0, {"b": 1, "b": 1}]}', "/a/1/b", "repeated_key"),
+        (b'{"a": {"b": "\\ud800"}}', "/a/b", "half_a_surrogate"),
+        (DEEP, "/a/a/a/a/a/a/a/a", "too_deep"),
+    ],
+)
+def test_a_pointer_leads_to_the_fault(raw: bytes, pointer: str, code: str) -> None:
+    with pytest.raises(MalformedBody) as refusal:
+        body.parse(raw, size_max=1_000)
+    (error,) = refusal.value.members["errors"]
+    assert (error["pointer"], error["code"]) == (pointer, code)

@@ -15,7 +15,7 @@ from paysettle.kernel import identifiers
 from paysettle.kernel.snapshot import Snapshot
 from paysettle.ledger import accounts, verify
 from paysettle.ledger.verify import Scope
-from tests.moves import authorise, refund
+from tests.moves import authorise, capture, refund
 from tests.people import Person, deposit, pay, person
 from tests.settle import approve, ask
 
@@ -52,7 +52,7 @@ def books() -> Books:
     ana, ben = person("ana"), person("ben")
     deposit(ana, 100)
     deposit(ben, 100)
-    authorise(ana, ben, 5)
+    capture(ben, authorise(ana, ben, 5).document()["id"], 2)
     refund(ben, pay(ana, ben, 5).document()["id"])
     payment = pay(ana, ben, 60).document()["id"]
     settlement = ask(ana, ben, 25).document()["id"]
