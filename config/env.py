@@ -5,10 +5,13 @@ sentence (`SettingError`), never with a default that nobody asked for.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+PORT_MAX = 65535
 
 
 class SettingError(Exception):
@@ -31,6 +34,14 @@ def one_line(name: str, default: str) -> str:
     value = text(name, default)
     if not value.isprintable():
         raise SettingError(f"{name} must be one line of printable characters.")
+    return value
+
+
+def kafka_name(name: str, default: str) -> str:
+    """Return the variable as Kafka lets topics be named."""
+    value = text(name) or default
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", value) or value in {".", ".."}:
+        raise SettingError(f"{name} must be 1 to 200 letters, digits, dots, hyphens and underscores, not {value!r}.")
     return value
 
 
@@ -72,6 +83,17 @@ def integer(name: str, default: int, *, least: int, most: int) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """Return the variable as a list, split at commas, blanks dropped."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def brokers(name: str) -> str:
+    """Return the variable as `host:port,host:port`; empty when there is none."""
+    found = words(name)
+    for word in found:
+        host, colon, port = word.rpartition(":")
+        good = bool(re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", host)) and bool(colon)
+        if not good or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= PORT_MAX:
+            raise SettingError(f"{name} must look like host:9092,host:9092; {word!r} is no such place.")
+    return ",".join(found)
 
 
 def pairs(name: str) -> dict[str, str]:

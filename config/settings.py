@@ -277,9 +277,9 @@ LOGGING_SERVER = LOGGING
 
 LANE_QUEUE_MAX = env.integer("LANE_QUEUE_MAX", 5000, least=1, most=1_000_000)
 LANE_DEADLINE_S = env.integer("LANE_DEADLINE_S", 10, least=1, most=120)
-KAFKA_BOOTSTRAP_SERVERS = env.text("KAFKA_BOOTSTRAP_SERVERS")
-KAFKA_TOPIC = env.text("KAFKA_TOPIC", "paysettle.events")
-KAFKA_GROUP = env.text("KAFKA_GROUP", "paysettle")
+KAFKA_BOOTSTRAP_SERVERS = env.brokers("KAFKA_BOOTSTRAP_SERVERS")
+KAFKA_TOPIC = env.kafka_name("KAFKA_TOPIC", "paysettle.events")
+KAFKA_GROUP = env.kafka_name("KAFKA_GROUP", "paysettle")
 KAFKA_PARTITIONS = env.integer("KAFKA_PARTITIONS", 12, least=1, most=1000)  # fixed once the topic exists
 KAFKA_REPLICATION = env.integer("KAFKA_REPLICATION", 0, least=0, most=15)  # 0: what the brokers do by default
 KAFKA_OPTIONS = env.pairs("KAFKA_OPTIONS")  # further options of librdkafka, security.protocol=SASL_SSL for instance

@@ -1,11 +1,12 @@
 """Reading a request body: strict JSON, the same for plain views and DRF.
 
 400 means the body cannot be read: not UTF-8, not JSON, a key twice, a number that is not one, nested too deep, not an
-object. 422 means it was read and its fields are wrong (`api/validators.py`).
+object. 422 means it was read and its fields are wrong (`api/validators.py`). Either way a JSON pointer (RFC 6901) leads
+to the place; the empty one means the body as a whole.
 """
 
 import json
-from typing import IO, Any, NoReturn
+from typing import IO, Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
@@ -13,12 +14,14 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 from rest_framework.parsers import BaseParser
 
-from paysettle.kernel.errors import DomainError
+from paysettle.kernel.errors import DomainError, FieldError
 
 DEPTH_MAX = 8
 INTEGER_LENGTH_MAX = 20
 INTEGER_BEYOND = 10**20
 """What stands for a whole number of more digits: too large for every field."""
+
+_TOO_DEEP = f"The body is nested deeper than {DEPTH_MAX} levels."
 
 Body = dict[str, Any]
 
@@ -31,28 +34,41 @@ class BadRequest(DomainError):
     title = "The request cannot be understood."
 
 
-class MalformedBody(DomainError):
+class _UnreadableBody(DomainError):
+    """The body cannot be read, at the place that `pointer` names, for the reason that `reason` is the code of."""
+
+    reason: ClassVar[str]
+
+    def __init__(self, detail: str = "", *, pointer: str = "", reason: str = "") -> None:
+        found = FieldError(pointer, reason or self.reason, detail or self.title)
+        super().__init__(detail, errors=[found.document()])
+
+
+class MalformedBody(_UnreadableBody):
     """The body is not one strict JSON object in UTF-8."""
 
     code = "malformed_body"
     status = 400
     title = "The body must be one JSON object in UTF-8."
+    reason = "not_json"
 
 
-class BodyTooLarge(DomainError):
+class BodyTooLarge(_UnreadableBody):
     """The body is larger than this address accepts."""
 
     code = "body_too_large"
     status = 413
     title = "The body is too large."
+    reason = "too_large"
 
 
-class UnsupportedMediaType(DomainError):
-    """The body is not declared as JSON."""
+class UnsupportedMediaType(_UnreadableBody):
+    """The body is not declared as JSON in UTF-8, or it is compressed."""
 
     code = "unsupported_media_type"
     status = 415
-    title = "The body must be sent as application/json."
+    title = "The body must be sent as application/json in UTF-8, not compressed."
+    reason = "wrong_encoding"
 
 
 def read(request: HttpRequest, *, size_max: int | None = None) -> Body:
@@ -62,7 +78,8 @@ def read(request: HttpRequest, *, size_max: int | None = None) -> Body:
     """
     content_type = request.content_type
     charset = (request.content_params or {}).get("charset", "utf-8").lower()
-    if content_type != "application/json" or charset not in {"utf-8", "utf8"}:
+    compression = request.headers.get("Content-Encoding", "identity").lower()
+    if content_type != "application/json" or charset not in {"utf-8", "utf8"} or compression != "identity":
         raise UnsupportedMediaType
     try:
         # `request.body` has one limit for all addresses; where another holds, one byte more shows that there is more.
@@ -70,7 +87,7 @@ def read(request: HttpRequest, *, size_max: int | None = None) -> Body:
     except RequestDataTooBig:
         raise BodyTooLarge from None
     except UnreadablePostError:
-        raise MalformedBody("The body ended early.") from None
+        raise MalformedBody("The body ended early.", reason="incomplete") from None
     return parse(raw, size_max=settings.BODY_SIZE_MAX if size_max is None else size_max)
 
 
@@ -89,24 +106,30 @@ def parse(raw: bytes, *, size_max: int) -> Body:
         found = json.loads(
             raw.decode("utf-8"),
             object_pairs_hook=_Pairs,
-            parse_float=_refuse_float,
-            parse_constant=_refuse_constant,
+            parse_float=Number,
+            parse_constant=_Constant,
             parse_int=_integer,
         )
     except UnicodeDecodeError:
-        raise MalformedBody("The body is not UTF-8.") from None
+        raise MalformedBody("The body is not UTF-8.", reason="not_utf8") from None
     except json.JSONDecodeError as error:
         raise MalformedBody(f"This is not JSON: line {error.lineno}, column {error.colno}.") from None
-    except (ValueError, RecursionError):
-        raise MalformedBody from None
+    except RecursionError:
+        raise MalformedBody(_TOO_DEEP, reason="too_deep") from None
     if not isinstance(found, _Pairs):
-        raise MalformedBody("The body must be a JSON object.")
+        raise MalformedBody("The body must be a JSON object.", reason="not_an_object")
     plain: Body = _plain(found, at="", depth=1)
     return plain
 
 
 class Number(str):
     """A JSON number that is not whole (1.5, 1e3, -0), kept as it was written, so that a field can refuse it."""
+
+    __slots__ = ()
+
+
+class _Constant(str):
+    """NaN or an infinity, which Python reads and JSON does not know."""
 
     __slots__ = ()
 
@@ -123,32 +146,27 @@ def _integer(literal: str) -> int | Number:
     return int(literal)
 
 
-def _refuse_float(literal: str) -> Number:
-    return Number(literal)
-
-
-def _refuse_constant(literal: str) -> NoReturn:
-    raise MalformedBody(f"{literal} is not JSON.")
-
-
 def _plain(value: Any, *, at: str, depth: int) -> Any:
     """Return a value with plain objects; refuse what databases and logs stumble over, with a pointer to it.
 
-    That is: a key that stands twice, half of a surrogate pair, nesting without end.
+    That is: a key that stands twice, NaN, half of a surrogate pair, nesting without end.
     """
     if depth > DEPTH_MAX:
-        raise _malformed(at, "too_deep", f"The body is nested deeper than {DEPTH_MAX} levels.")
+        raise MalformedBody(_TOO_DEEP, pointer=at, reason="too_deep")
     if isinstance(value, _Pairs):
         found: Body = {}
         for name, inner in value:
             here = f"{at}/{escape(name)}"
             if name in found:
-                raise _malformed(here, "repeated_key", f"The key {name[:64]!r} stands twice in one object.")
+                message = f"The key {name[:64]!r} stands twice in one object."
+                raise MalformedBody(message, pointer=here, reason="repeated_key")
             _check_text(name, at)
             found[name] = _plain(inner, at=here, depth=depth + 1)
         return found
     if isinstance(value, list):
         return [_plain(inner, at=f"{at}/{n}", depth=depth + 1) for n, inner in enumerate(value)]
+    if isinstance(value, _Constant):
+        raise MalformedBody(f"{value} is not JSON.", pointer=at, reason="not_json")
     if isinstance(value, str):
         _check_text(value, at)
     return value
@@ -156,11 +174,7 @@ def _plain(value: Any, *, at: str, depth: int) -> Any:
 
 def _check_text(text: str, at: str) -> None:
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise _malformed(at, "half_a_surrogate", "The body has half of a surrogate pair.")
-
-
-def _malformed(pointer: str, code: str, message: str) -> MalformedBody:
-    return MalformedBody(message, errors=[{"pointer": pointer, "code": code, "message": message}])
+        raise MalformedBody("The body has half of a surrogate pair.", pointer=at, reason="half_a_surrogate")
 
 
 def escape(name: str) -> str:

@@ -75,7 +75,9 @@ class PartyDocument(serializers.Serializer[None]):
 class FieldErrorDocument(serializers.Serializer[None]):
     """What is wrong with one field."""
 
-    pointer = serializers.CharField(help_text="A JSON pointer (RFC 6901), or `?name` for a query parameter.")
+    pointer = serializers.CharField(
+        help_text="A JSON pointer (RFC 6901), empty for the whole body; or `?name` for a query parameter."
+    )
     code = serializers.CharField()
     message = serializers.CharField()
 

@@ -2,9 +2,12 @@
 
 import socket
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
+
+from paysettle.events.kafka import client
 
 PORT_MAX = 65535
 
@@ -20,6 +23,15 @@ def require_database() -> None:
     if pending:
         raise CommandError(f"The database lacks {len(pending)} migrations: run `manage.py migrate` first.")
     connection.close()
+
+
+def require_bus() -> None:
+    """Raise CommandError if Kafka is set and what is set makes no sense; whether a broker answers is seen later."""
+    if settings.KAFKA_BOOTSTRAP_SERVERS:
+        try:
+            client.check_options()
+        except ValueError as error:
+            raise CommandError(f"KAFKA_OPTIONS makes no sense: {error}.") from None
 
 
 def require_port(host: str, port: int) -> None:

@@ -51,6 +51,10 @@ class FieldError:
     code: str
     message: str
 
+    def document(self) -> dict[str, str]:
+        """Return it as it stands in a problem document."""
+        return {"pointer": self.pointer, "code": self.code, "message": self.message}
+
 
 class InvalidRequest(DomainError):
     """The request was read and some of its fields are wrong; `errors` names each."""
@@ -60,8 +64,7 @@ class InvalidRequest(DomainError):
     title = "Some fields of the request are not valid."
 
     def __init__(self, errors: list[FieldError]) -> None:
-        listed = [{"pointer": e.pointer, "code": e.code, "message": e.message} for e in errors]
-        super().__init__(errors[0].message if len(errors) == 1 else "", errors=listed)
+        super().__init__(errors[0].message if len(errors) == 1 else "", errors=[error.document() for error in errors])
 
 
 class NotFound(DomainError):

@@ -126,11 +126,12 @@ class Keys:
         if known is None:
             return None
         print_, answer = known
-        made = None if answer.object_id is None else identifiers.show(self._prefix, answer.object_id)
+        # A stored refusal made nothing that could be named.
+        made = {} if answer.object_id is None else {"object_id": identifiers.show(self._prefix, answer.object_id)}
         if print_ != item.fingerprint:
-            raise IdempotencyKeyReused(object_id=made)
+            raise IdempotencyKeyReused(**made)
         if not answer.text:
-            raise IdempotencyKeyExpired(object_id=made)
+            raise IdempotencyKeyExpired(**made)
         return replace(answer, replayed=True)
 
     def remember(self, item: Item, answer: Answer, *, success: bool, at: datetime) -> None:

@@ -58,6 +58,7 @@ CASES = [
     Case("wrong content type", 415, "unsupported_media_type", {"Content-Type": "text/plain"}),
     Case("no content type", 415, "unsupported_media_type", {"Content-Type": None}),
     Case("wrong charset", 415, "unsupported_media_type", {"Content-Type": "application/json; charset=latin-1"}),
+    Case("compressed", 415, "unsupported_media_type", {"Content-Encoding": "gzip"}),
     Case("no key", 400, "idempotency_key_missing", {"Idempotency-Key": None}),
     Case("key too long", 400, "idempotency_key_invalid", {"Idempotency-Key": "x" * 256}),
     Case("key not ASCII", 400, "idempotency_key_invalid", {"Idempotency-Key": "k\xe9y"}),
@@ -125,6 +126,16 @@ def test_headers_without_end_are_refused_by_the_server(path: str, server: Server
     with Wire(server) as connection:
         connection.send(wire.head("POST", path, {"X-Padding": "x" * 200_000}))
         assert connection.reply().status == 431
+
+
+@pytest.mark.parametrize("path", [HOT, DRF])
+@pytest.mark.parametrize("name", ["Idempotency-Key", "Authorization", "Acting-Party", "Content-Type"])
+def test_a_header_that_may_stand_once_is_refused_twice(name: str, path: str, ana: Person, server: Server) -> None:
+    headers = {**_sendable(ana), "Acting-Party": ana.party, "Content-Length": "2"}
+    with Wire(server) as connection:
+        connection.send(wire.head("POST", path, {**headers, name.lower(): headers[name]}) + b"{}")
+        reply = connection.reply()
+    assert (reply.status, reply.document["code"]) == (400, "bad_request")
 
 
 @pytest.mark.parametrize("path", [HOT, DRF])

@@ -48,6 +48,10 @@ def test_make_without_python_is_one_sentence() -> None:
         ("SECRET_KEY", "", "SECRET_KEY is not set"),
         ("SECRET_KEY_FILE", "/no/such/file", "cannot be read"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "broker", "KAFKA_BOOTSTRAP_SERVERS must look like host:9092"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "broker:99999", "KAFKA_BOOTSTRAP_SERVERS must look like host:9092"),
+        ("KAFKA_OPTIONS", "security.protocol", "'security.protocol' has no value"),
+        ("KAFKA_TOPIC", "a b", "KAFKA_TOPIC must be 1 to 200 letters"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_one_sentence(setting: str, value: str, sentence: str) -> None:

@@ -24,7 +24,7 @@ DEEP = b'{"a":' * 9 + b"1" + b"}" * 9
         (b'{"a": "\\ud800"}', "half of a surrogate pair"),
         (b'{"\\udfff": 1}', "half of a surrogate pair"),
         (DEEP, "nested deeper than 8"),
-        (b"[" * 100_000, "must be one JSON object"),
+        (b"[" * 100_000, "nested deeper than 8"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_reason(raw: bytes, reason: str) -> None:
@@ -45,11 +45,17 @@ def test_a_number_that_is_not_whole_is_kept_as_it_was_written() -> None:
         (b'{"a": {"b/c": 1, "b/c": 1}}', "/a/b~1c", "repeated_key"),
         (b'{"a": [0, {"b": 1, "b": 1}]}', "/a/1/b", "repeated_key"),
         (b'{"a": {"b": "\\ud800"}}', "/a/b", "half_a_surrogate"),
+        (b'{"a": [1, NaN]}', "/a/1", "not_json"),
         (DEEP, "/a/a/a/a/a/a/a/a", "too_deep"),
+        (b"[" * 100_000, "", "too_deep"),
+        (b'{"a": "\xff"}', "", "not_utf8"),
+        (b'{"a": 1,}', "", "not_json"),
+        (b"", "", "not_json"),
+        (b"[]", "", "not_an_object"),
     ],
 )
 def test_a_pointer_leads_to_the_fault(raw: bytes, pointer: str, code: str) -> None:
     with pytest.raises(MalformedBody) as refusal:
-        body.parse(raw, size_max=1_000)
+        body.parse(raw, size_max=200_000)
     (error,) = refusal.value.members["errors"]
     assert (error["pointer"], error["code"]) == (pointer, code)

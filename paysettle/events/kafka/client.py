@@ -51,6 +51,14 @@ def options(**more: Any) -> dict[str, Any]:
     }
 
 
+def check_options() -> None:
+    """Raise ValueError, with librdkafka's own words, if no client can be made of the settings. Nothing is sent."""
+    try:
+        AdminClient(options())
+    except KafkaException as error:
+        raise ValueError(error.args[0].str().strip().rstrip(".")) from None
+
+
 def ensure_topic() -> None:
     """Create the topic if it is missing; raise BrokerDown if no broker answers.
 

@@ -4,10 +4,11 @@ import asyncio
 
 from django.conf import settings
 
+from paysettle.api.body import BadRequest
 from paysettle.kernel.lane import lane
 from paysettle.payments.api.payments import create_payment
 from paysettle.web.entrances.hot import LeanHandler
-from paysettle.web.entrances.messages import Receive, Scope, Send
+from paysettle.web.entrances.messages import Receive, Scope, Send, refuse
 from paysettle.web.entrances.ordinary import WsgiApplication, WsgiPool
 from paysettle.web.health import alive
 
@@ -18,6 +19,9 @@ HOT = {
 }
 
 WAITING_PER_THREAD = 4
+
+SINGLE = frozenset({b"acting-party", b"authorization", b"content-type", b"host", b"idempotency-key", b"if-match"})
+"""Headers of which one is meant. Two would be joined to one that nobody sent: another key, another version."""
 
 
 class Entrances:
@@ -35,7 +39,11 @@ class Entrances:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or live through the start and the end of the process."""
         if scope["type"] == "http":
-            await self._hot(scope, receive, send)
+            single = [name for name, _ in scope["headers"] if name in SINGLE]
+            if len(single) == len(set(single)):
+                await self._hot(scope, receive, send)
+            else:
+                await refuse(scope, BadRequest("A header that may stand once stands twice."), send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         else:

@@ -69,4 +69,4 @@ def _is_for_us(request: HttpRequest) -> bool:
 
 
 async def _body_too_slow(_request: HttpRequest) -> HttpResponse:
-    return problems.response(MalformedBody("The body did not arrive in time."))
+    return problems.response(MalformedBody("The body did not arrive in time.", reason="incomplete"))

@@ -52,7 +52,7 @@ class WsgiPool:
             except ClientLeft:
                 return
             except TimeoutError:
-                await refuse(scope, MalformedBody("The body did not arrive in time."), send)
+                await refuse(scope, MalformedBody("The body did not arrive in time.", reason="incomplete"), send)
                 return
             if size > self._body_size_max:
                 await refuse(scope, BodyTooLarge(), send)

@@ -13,7 +13,7 @@ from granian import Granian
 from granian.constants import Interfaces, TaskImpl
 from granian.http import HTTP1Settings, HTTP2Settings
 
-from paysettle.commands.start import require_database, require_port
+from paysettle.commands.start import require_bus, require_database, require_port
 
 HEADERS_SIZE_MAX = 64 * 1024
 SPARE_CONNECTIONS = 1000
@@ -40,6 +40,7 @@ class Command(BaseCommand):
         if connection.vendor == "sqlite" and options["processes"] != 1:
             raise CommandError("SQLite is for one server process: use MariaDB or MySQL for more.")
         require_database()
+        require_bus()
         require_port(options["host"], options["port"])
         # The server counts connections, idle ones too; how many requests may wait, the application says.
         connections = settings.LANE_QUEUE_MAX + 5 * options["threads"] + SPARE_CONNECTIONS

@@ -23,4 +23,5 @@ class Command(BaseCommand):
                 known = ", ".join(worker.duties())
                 raise CommandError(f"This installation has no part {name!r}; its parts are {known}.")
         start.require_database()
+        start.require_bus()
         worker.run(names)
