@@ -1,4 +1,4 @@
-"""`python -m devservers run mariadb mysql kafka -- COMMAND ARGS`: run a command beside real servers."""
+"""`python -m devservers run mariadb mysql kafka chromium -- COMMAND ARGS`: run a command beside real servers."""
 
 import argparse
 import os
@@ -11,13 +11,16 @@ from pathlib import Path
 from types import FrameType
 
 from devservers import commands
+from devservers.chromium import Chromium
 from devservers.errors import Interrupted, Unavailable
 from devservers.kafka import Kafka
 from devservers.mariadb import MariaDB
 from devservers.mysql import MySQL
 from devservers.server import Server
 
-SERVERS: dict[str, type[Server]] = {"mariadb": MariaDB, "mysql": MySQL, "kafka": Kafka}
+Helper = Server | Chromium
+
+SERVERS: dict[str, type[Helper]] = {"mariadb": MariaDB, "mysql": MySQL, "kafka": Kafka, "chromium": Chromium}
 
 # What the program itself reads, as against what its tests read.
 SETTINGS = {"TEST_KAFKA_BOOTSTRAP_SERVERS": "KAFKA_BOOTSTRAP_SERVERS"}
@@ -90,7 +93,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def _start(server: Server) -> str:
+def _start(server: Helper) -> str:
     """Start it; return "" or, told on stderr as well, the sentence why it cannot be had."""
     try:
         server.start()
@@ -104,7 +107,7 @@ def _start(server: Server) -> str:
     return ""
 
 
-def _environment(servers: list[Server], missing: dict[Server, str], *, as_setting: bool) -> dict[str, str]:
+def _environment(servers: list[Helper], missing: dict[Helper, str], *, as_setting: bool) -> dict[str, str]:
     """Return our environment with the address of each server, or the reason why there is none."""
     environment = dict(os.environ)
     for server in servers:

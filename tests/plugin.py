@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what could not be had, loudly and last."""
-    for name in ("MARIADB", "MYSQL", "KAFKA"):
+    for name in ("MARIADB", "MYSQL", "KAFKA", "CHROMIUM"):
         reason = os.environ.get(f"TEST_{name}_MISSING")
         if reason:
             terminalreporter.write_line(f"NOT TESTED on {name}: {reason}", red=True, bold=True)
