@@ -75,7 +75,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def database(django_db_blocker: Any) -> Iterator[None]:
-    """Make and migrate the database; at the end verify the whole ledger and drop the database."""
+    """Make and migrate the database; at the end verify ledger and events, and drop the database."""
     if MISSING:
         yield
         return
@@ -89,13 +89,16 @@ def database(django_db_blocker: Any) -> Iterator[None]:
         call_command("migrate", verbosity=0)
         yield
         from paysettle.ledger.verify import verify
+        from tests import event_schemas
 
         findings = verify().findings
+        undescribed = list(event_schemas.broken())
         connections.close_all()
     if KIND != "sqlite":
         on_server(f"DROP DATABASE {DATABASE}")
     # Tests that plant faults use a database of their own (tests/spoilt.py), so nothing may be wrong in this one.
     assert findings == []
+    assert undescribed == []
 
 
 def on_server(sql: str) -> None:

@@ -1,8 +1,8 @@
-"""The documents that the program writes about itself: OpenAPI and the catalogue of errors."""
+"""The documents that the program writes about itself: OpenAPI and the catalogues of errors and events."""
 
 import importlib
+import json
 import pkgutil
-from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
@@ -12,9 +12,11 @@ from drf_spectacular.renderers import OpenApiYamlRenderer
 from drf_spectacular.validation import validate_schema
 
 import paysettle
+from paysettle.events.catalogue import described
 from paysettle.kernel.errors import DomainError, catalogue
 
 FOLDER = Path(settings.BASE_DIR) / "docs"
+EVENTS = "events"
 
 _ERRORS_HEAD = """\
 # Errors
@@ -63,21 +65,35 @@ def every_error() -> list[type[DomainError]]:
     return catalogue()
 
 
-DOCUMENTS: dict[str, Callable[[], str]] = {"openapi.yaml": openapi, "errors.md": errors}
+def events() -> dict[str, str]:
+    """Return the JSON Schema of each type of event, by the name of its file."""
+    return {
+        f"{EVENTS}/{name}.json": json.dumps(found.document(), indent=2) + "\n" for name, found in described().items()
+    }
+
+
+def documents() -> dict[str, str]:
+    """Return every document by the name of its file in `docs`."""
+    return {"openapi.yaml": openapi(), "errors.md": errors(), **events()}
 
 
 def write() -> None:
     """Write every document."""
-    for name, content in DOCUMENTS.items():
-        (FOLDER / name).write_text(content(), encoding="utf-8")
+    (FOLDER / EVENTS).mkdir(exist_ok=True)
+    for name, content in documents().items():
+        (FOLDER / name).write_text(content, encoding="utf-8")
 
 
 def check() -> None:
     """Raise DocumentsOutOfDate if a committed document is not what the program says today."""
-    for name, content in DOCUMENTS.items():
+    wanted = documents()
+    for name, content in wanted.items():
         path = FOLDER / name
-        if not path.exists() or path.read_text(encoding="utf-8") != content():
+        if not path.exists() or path.read_text(encoding="utf-8") != content:
             raise DocumentsOutOfDate(f"docs/{name} is out of date: run `make docs` and look at the difference.")
+    for path in (FOLDER / EVENTS).iterdir():
+        if f"{EVENTS}/{path.name}" not in wanted:
+            raise DocumentsOutOfDate(f"docs/{EVENTS}/{path.name} describes an event that nothing writes.")
 
 
 def _mark(value: object) -> str:

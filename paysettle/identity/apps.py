@@ -10,8 +10,8 @@ class IdentityConfig(AppConfig):
     label = "identity"
 
     def ready(self) -> None:
-        """Register the system checks, the description of our access token, and the jobs."""
-        from paysettle.identity import checks  # noqa: F401 - both register when they are loaded
+        """Register the system checks, the types of events, the description of our access token, and the jobs."""
+        from paysettle.identity import checks, event_types  # noqa: F401 - these register when they are loaded
         from paysettle.identity.api import schema  # noqa: F401
         from paysettle.identity.operations import refresh_tokens, sessions
         from paysettle.kernel import jobs

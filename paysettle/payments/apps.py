@@ -8,10 +8,10 @@ class PaymentsConfig(AppConfig):
     label = "payments"
 
     def ready(self) -> None:
-        """Add what the verifier asks of payments."""
+        """Add the types of events, what the verifier asks of payments, and the jobs."""
         from paysettle.kernel import jobs
         from paysettle.ledger import verify
-        from paysettle.payments import acknowledged, checks
+        from paysettle.payments import acknowledged, checks, event_types  # noqa: F401 - these register when loaded
         from paysettle.payments.operations import expiry
 
         verify.register(*checks.CHECKS)

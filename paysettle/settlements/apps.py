@@ -8,8 +8,8 @@ class SettlementsConfig(AppConfig):
     label = "settlements"
 
     def ready(self) -> None:
-        """Add what the verifier asks of settlements."""
+        """Add the types of events, and what the verifier asks of settlements."""
         from paysettle.ledger import verify
-        from paysettle.settlements import checks
+        from paysettle.settlements import checks, event_types  # noqa: F401 - these register when they are loaded
 
         verify.register(*checks.CHECKS)

@@ -1,11 +1,12 @@
-"""The start page and the catalogue of errors."""
+"""The start page and the catalogues of errors and events."""
 
 import json
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+from paysettle.events.catalogue import described
 from paysettle.kernel.errors import catalogue
 
 DEMO_SIGN_INS = "demo-sign-ins.json"
@@ -23,6 +24,14 @@ def errors(request: HttpRequest) -> HttpResponse:
     # Not the classes themselves: templates would call them.
     rows = [{name: getattr(error, name) for name in names} for error in catalogue()]
     return render(request, "web/errors.html", {"errors": rows})
+
+
+def event_schema(_request: HttpRequest, name: str) -> HttpResponse:
+    """Answer the JSON Schema of the data of an event: the address that events name as their `dataschema`."""
+    found = described().get(name)
+    if found is None:
+        raise Http404
+    return JsonResponse(found.document(), content_type="application/schema+json")
 
 
 def _demo_sign_ins() -> list[dict[str, str]]:

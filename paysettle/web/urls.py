@@ -1,4 +1,4 @@
-"""The addresses of the start page, the catalogue of errors, and health."""
+"""The addresses of the start page, the catalogues of errors and events, and health."""
 
 from django.urls import path
 
@@ -7,6 +7,7 @@ from paysettle.web import health, pages
 urlpatterns = [
     path("", pages.start, name="start"),
     path("errors", pages.errors, name="errors"),
+    path("events/<str:name>.json", pages.event_schema, name="event_schema"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
 ]

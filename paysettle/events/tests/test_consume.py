@@ -153,7 +153,7 @@ def test_an_unknown_version_parks_its_stream(listener: Listener) -> None:
 
 
 def test_events_of_other_types_are_passed_by(listener: Listener) -> None:
-    happen((stream(), 1), type_="paysettle.other.happened.v1")
+    happen((stream(), 1), type_="paysettle.test.elsewhere.v1")
     consume.consume(listener.consumer, listener.events())
     assert listener.heard() == []
     assert not queries.parked(listener.consumer.name)

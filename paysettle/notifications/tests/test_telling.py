@@ -13,6 +13,7 @@ from paysettle.kernel.transactions import Transaction
 from paysettle.notifications.consumer import INBOX
 from paysettle.notifications.models import InboxEntry, OutgoingMail
 from paysettle.notifications.queries import entry_documents, inbox_of
+from tests.event_schemas import SPOILT
 from tests.people import Person, deposit, pay, person
 
 pytestmark = pytest.mark.money
@@ -27,7 +28,9 @@ def sentences(who: Person) -> list[str]:
     return [document["sentence"] for document in entry_documents(inbox_of(who.party_id).order_by("created_at", "id"))]
 
 
-def happen(type_: str, by: Person, stream: str, version: int, **data: object) -> None:
+def happen(
+    type_: str, by: Person, stream: str, version: int, data: dict[str, object], *, request_id: str = "test"
+) -> None:
     """Write one event, as the slice does that it belongs to."""
     event = NewEvent(
         event_id=identifiers.new(),
@@ -37,7 +40,7 @@ def happen(type_: str, by: Person, stream: str, version: int, **data: object) ->
         actor="system",
         party=by.party,
         data=data,
-        request_id="test",
+        request_id=request_id,
         at=transactions.run(lambda tx: tx.read_clock()),
     )
     transactions.run(lambda _tx: log.record(event))
@@ -68,10 +71,11 @@ def test_every_step_of_a_settlement_is_told_to_the_other_side() -> None:
     legs = [{"debtor": ben.party, "creditor": ana.party, "amount": Money(3000, "EUR").document()}]
     for last in ("settled", "rejected", "withdrawn"):
         stream = identifiers.show("set", identifiers.new())
-        terms = {"settlement": stream, "asker": ana.party, "legs": legs}
-        happen("paysettle.settlement.requested.v1", ana, stream, 1, **terms)
+        terms: dict[str, object] = {"settlement": stream, "asker": ana.party, "legs": legs}
+        happen("paysettle.settlement.requested.v1", ana, stream, 1, terms)
         doer = ana if last == "withdrawn" else ben
-        happen(f"paysettle.settlement.{last}.v1", doer, stream, 2, **terms)
+        moved: dict[str, object] = {"transfers": []} if last == "settled" else {}
+        happen(f"paysettle.settlement.{last}.v1", doer, stream, 2, terms | moved)
     worker.run_until_idle(30, ["dispatch"])
     asked = f"{ana.handle} asks you to settle 30.00 EUR"
     assert sentences(ben) == [asked, asked, asked, f"{ana.handle} withdrew the request to settle 30.00 EUR"]
@@ -106,7 +110,7 @@ def test_an_event_that_nobody_understands_parks_its_stream_and_others_are_told()
     ana, ben = person("ana"), person("ben")
     deposit(ana, 5000)
     bad = identifiers.show("pay", identifiers.new())
-    happen("paysettle.payment.completed.v1", ana, bad, 1, payment=bad)
+    happen("paysettle.payment.completed.v1", ana, bad, 1, {"payment": bad}, request_id=SPOILT)
     pay(ana, ben, 700)
     worker.run_until_idle(30, ["dispatch"])
     assert sentences(ben) == [f"{ana.handle} paid you 7.00 EUR"]

@@ -9,7 +9,7 @@ from paysettle.commands import documents
 
 
 class Command(BaseCommand):
-    """Writes docs/openapi.yaml and docs/errors.md."""
+    """Writes docs/openapi.yaml, docs/errors.md and docs/events."""
 
     help = "Write the generated documents."
 

@@ -1,0 +1,23 @@
+"""The events of people, parties, sessions and what staff did to them. Reasons that staff give are in no event."""
+
+from paysettle.events.catalogue import describe, identifier, one_of
+from paysettle.identity.models import PartyKind, SessionEnd
+
+_USER = {"user": identifier("usr")}
+
+describe(
+    "paysettle.person.registered.v1", "Somebody signed up; `party` is who they pay as.", {"party": identifier("par")}
+)
+describe("paysettle.person.address_verified.v1", "A person showed that an e-mail address is theirs.", {})
+describe("paysettle.person.password_changed.v1", "A person chose a new password; their other sessions ended.", {})
+describe("paysettle.person.disabled.v1", "Staff keep a person out; all their sessions ended.", {})
+describe("paysettle.person.enabled.v1", "Staff let a person sign in again.", {})
+describe("paysettle.party.opened.v1", "A party can pay and be paid from now on.", {"kind": one_of(*PartyKind.values)})
+describe("paysettle.party.disabled.v1", "Staff keep a party from paying and being paid.", {})
+describe("paysettle.party.enabled.v1", "Staff let a party pay and be paid again.", {})
+describe("paysettle.session.begun.v1", "A person signed in.", _USER)
+describe(
+    "paysettle.session.ended.v1",
+    "A session ended before its time, for the reason given.",
+    {**_USER, "reason": one_of(*SessionEnd.values)},
+)
