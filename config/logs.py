@@ -3,53 +3,81 @@
 Servers and workers log to stdout; other commands answer there and log to stderr.
 """
 
+import json
 import logging
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TextIO
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_write_json = json.JSONEncoder(default=str, separators=(",", ":")).encode
 
 
 def configure(*, level: str) -> dict[str, Any]:
-    """Set structlog up and return Django's LOGGING: both write the same JSON lines."""
-    # No line shows them, and finding them out costs with every line.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
+    """Set structlog up and return Django's LOGGING: both write the same JSON lines, to the same place.
+
+    Our own lines do not pass through the standard library's logging: with every request it would cost more than all
+    that the line says.
+    """
+    name = "stdout" if sys.argv[1:2] in (["serve"], ["worker"]) else "stderr"
+    begin: list[Processor] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level]
+    end: list[Processor] = [
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        # Without the variables of each frame: they would carry tokens, notes and addresses.
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+        structlog.processors.JSONRenderer(serializer=lambda line, **_: _write_json(line)),
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*begin, _add_name, *end],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
+        logger_factory=_factory(name),
         cache_logger_on_first_use=True,
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
-        "foreign_pre_chain": shared,
-        "processors": [
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            # Without the variables of each frame: they would carry tokens, notes and addresses.
-            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-            structlog.processors.JSONRenderer(),
-        ],
+        "foreign_pre_chain": [*begin, structlog.stdlib.add_logger_name],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *end],
     }
-    stream = "ext://sys.stdout" if sys.argv[1:2] in (["serve"], ["worker"]) else "ext://sys.stderr"
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": formatter},
         # The request line says every refusal already; a fault comes with its exception.
         "filters": {"faults": {"()": "django.utils.log.CallbackFilter", "callback": _is_fault}},
-        "handlers": {"lines": {"class": "logging.StreamHandler", "stream": stream, "formatter": "json"}},
+        "handlers": {"lines": {"class": "logging.StreamHandler", "stream": f"ext://sys.{name}", "formatter": "json"}},
         "root": {"handlers": ["lines"], "level": level},
         "loggers": {
             "django.request": {"level": "ERROR", "filters": ["faults"]},
             "django.security": {"level": "ERROR"},
         },
     }
+
+
+class _Lines:
+    """Writes finished lines to `sys.stdout` or `sys.stderr`, each in one piece: threads share it."""
+
+    def __init__(self, name: str, place: str) -> None:
+        self.name = name
+        self._place = place
+
+    def msg(self, line: str) -> None:
+        place: TextIO = getattr(sys, self._place)
+        place.write(line + "\n")
+        place.flush()
+
+    debug = info = warning = error = critical = exception = log = msg
+
+
+def _factory(place: str) -> Callable[..., _Lines]:
+    return lambda name="": _Lines(name, place)
+
+
+def _add_name(logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    event["logger"] = logger.name
+    return event
 
 
 def _is_fault(record: logging.LogRecord) -> bool:

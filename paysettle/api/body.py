@@ -78,7 +78,7 @@ def read(request: HttpRequest, *, size_max: int | None = None) -> Body:
     """
     content_type = request.content_type
     charset = (request.content_params or {}).get("charset", "utf-8").lower()
-    compression = request.headers.get("Content-Encoding", "identity").lower()
+    compression = request.META.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if content_type != "application/json" or charset not in {"utf-8", "utf8"} or compression != "identity":
         raise UnsupportedMediaType
     try:

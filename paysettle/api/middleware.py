@@ -21,7 +21,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         clear_contextvars()
         started = time.perf_counter()
-        request_id = request_ids.begin(request.headers.get("X-Request-Id", ""))
+        request_id = request_ids.begin(request.META.get("HTTP_X_REQUEST_ID", ""))
         response = self._get_response(request)
         route = request.resolver_match.route if request.resolver_match else None
         finish(request, response, request_id=request_id, route=route, started=started)

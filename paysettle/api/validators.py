@@ -20,7 +20,7 @@ from paysettle.kernel.money import AMOUNT_MINOR_MAX, Money, exponent
 T = TypeVar("T")
 
 KEY_LENGTH_MAX = 255
-_KEY_HEADER = "Idempotency-Key"
+_KEY = "HTTP_IDEMPOTENCY_KEY"
 
 
 class IdempotencyKeyMissing(DomainError):
@@ -41,7 +41,7 @@ class IdempotencyKeyInvalid(DomainError):
 
 def idempotency_key(request: HttpRequest) -> str:
     """Return the key of a request; raise IdempotencyKeyMissing or IdempotencyKeyInvalid."""
-    key = request.headers.get(_KEY_HEADER)
+    key = request.META.get(_KEY)
     if key is None:
         raise IdempotencyKeyMissing
     return check_key(key)

@@ -20,7 +20,7 @@ from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.identifiers import BadIdentifier
 
-ACTING_PARTY_HEADER = "Acting-Party"
+_ACTING_PARTY = "HTTP_ACTING_PARTY"
 
 
 class BadActingParty(DomainError):
@@ -100,12 +100,12 @@ def caller_of(request: Request) -> Caller:
 
 
 def _bearer_token(request: HttpRequest) -> str | None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     return token if scheme.lower() == "bearer" else None
 
 
 def _acting_party(request: HttpRequest, *, default: UUID) -> UUID:
-    named = request.headers.get(ACTING_PARTY_HEADER)
+    named = request.META.get(_ACTING_PARTY)
     if named is None:
         return default
     try:

@@ -58,7 +58,7 @@ def current() -> Keys:
     In development and in the demo a missing file is made.
     """
     global _loaded  # noqa: PLW0603 - the one cache of the process; a tuple is replaced in one step
-    known = _loaded if _loaded is not None and _loaded[0][0] == str(path()) else None
+    known = _loaded if _loaded is not None and _loaded[0][0] == settings.JWT_KEYS_FILE else None
     stamp = _stamp()
     if stamp is None and known is None and (settings.DEBUG or settings.DEMO):
         create()
@@ -72,7 +72,7 @@ def current() -> Keys:
             raise
         _log.error("jwt_keys_unusable", reason=str(error))
         keys = known[1]
-    _loaded = (stamp or (str(path()), 0, 0, 0), keys)
+    _loaded = (stamp or (settings.JWT_KEYS_FILE, 0, 0, 0), keys)
     return keys
 
 
@@ -154,8 +154,9 @@ def _write_beside(keys: list[ECKey]) -> Path:
 
 def _stamp() -> _Stamp | None:
     """Return what changes when the file does, or None where there is no file."""
+    name = settings.JWT_KEYS_FILE
     try:
-        found = path().stat()
+        found = os.stat(name)  # noqa: PTH116 - asked with every request: a Path costs more than the question
     except OSError:
         return None
-    return str(path()), found.st_mtime_ns, found.st_size, found.st_ino
+    return name, found.st_mtime_ns, found.st_size, found.st_ino

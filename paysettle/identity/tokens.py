@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -84,24 +83,42 @@ def issue_access_token(session: LoginSession, user: User, party_id: UUID, now: d
 
 def verify_access_token(token: str, now: datetime) -> AccessToken:
     """Return what an access token says; raise InvalidToken unless everything about it is right. No database."""
-    claims = _verified_claims(token, jwt_keys.current())
-    _check_times(claims, now)
-    _check_addressee(claims)
+    found = _verified(token, jwt_keys.current(), settings.PUBLIC_URL)
+    _check_times(found, now)
+    return found.token
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """A token that is ours, and its times (seconds since the epoch)."""
+
+    token: AccessToken
+    issued_s: int
+    not_before_s: int
+    expires_s: int
+
+
+# Only what never changes is remembered, and only while keys and issuer stay: with others the question is another.
+# Refusals are not remembered, so nobody can push the tokens of others out with tokens that are not ours.
+@lru_cache(maxsize=REMEMBERED_MAX)
+def _verified(token: str, keys: jwt_keys.Keys, issuer: str) -> _Verified:
+    """Return a token whose header is exactly ours, whose signature one of these keys made, and that is for us."""
+    claims = _signed_claims(token, keys)
+    _check_addressee(claims, issuer)
+    issued_s, not_before_s, expires_s = (_moment_s(claims, name) for name in ("iat", "nbf", "exp"))
     try:
-        return AccessToken(
+        said = AccessToken(
             user_id=identifiers.parse("usr", claims["sub"]),
             session_id=identifiers.parse("ses", claims["sid"]),
             party_id=identifiers.parse("par", claims["party"]),
-            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+            expires_at=datetime.fromtimestamp(expires_s, UTC),
         )
-    except (BadIdentifier, KeyError, AttributeError):
+    except (BadIdentifier, KeyError, AttributeError, ValueError, OverflowError):
         raise InvalidToken from None
+    return _Verified(said, issued_s, not_before_s, expires_s)
 
 
-# Only what a signature proves is remembered, and only while the keys stay: with other keys the question is another.
-# Refusals are not remembered, so nobody can push the tokens of others out with tokens that are not ours.
-@lru_cache(maxsize=REMEMBERED_MAX)
-def _verified_claims(token: str, keys: jwt_keys.Keys) -> Mapping[str, Any]:
+def _signed_claims(token: str, keys: jwt_keys.Keys) -> Mapping[str, Any]:
     """Return the claims of a token whose header is exactly ours and whose signature one of these keys made."""
     parts = _THREE_PARTS.fullmatch(token) if len(token) <= LENGTH_MAX else None
     if parts is None:
@@ -118,20 +135,19 @@ def _verified_claims(token: str, keys: jwt_keys.Keys) -> Mapping[str, Any]:
         jws.deserialize_compact(token, key, algorithms=[jwt_keys.ALGORITHM])
     except (JoseError, ValueError):
         raise InvalidToken from None
-    return MappingProxyType(_json_object(parts[2]))
+    return _json_object(parts[2])
 
 
-def _check_times(claims: Mapping[str, Any], now: datetime) -> None:
-    issued_s, not_before_s, expires_s = (_moment_s(claims, name) for name in ("iat", "nbf", "exp"))
-    now_s = now.timestamp()
-    if expires_s <= now_s - LEEWAY_S:
-        raise InvalidToken("The access token has expired.")
-    if max(issued_s, not_before_s) > now_s + LEEWAY_S or expires_s - issued_s > _LIFE_S:
+def _check_addressee(claims: Mapping[str, Any], issuer: str) -> None:
+    if claims.get("iss") != issuer or claims.get("aud") != AUDIENCE:
         raise InvalidToken
 
 
-def _check_addressee(claims: Mapping[str, Any]) -> None:
-    if claims.get("iss") != settings.PUBLIC_URL or claims.get("aud") != AUDIENCE:
+def _check_times(found: _Verified, now: datetime) -> None:
+    now_s = now.timestamp()
+    if found.expires_s <= now_s - LEEWAY_S:
+        raise InvalidToken("The access token has expired.")
+    if max(found.issued_s, found.not_before_s) > now_s + LEEWAY_S or found.expires_s - found.issued_s > _LIFE_S:
         raise InvalidToken
 
 

@@ -5,11 +5,16 @@ transaction commits. A hot account is therefore no problem: a thousand payments 
 balance update.
 """
 
+import asyncio
 import atexit
 import queue
 import threading
 import time
+from asyncio import AbstractEventLoop
+from collections import defaultdict
+from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,15 +36,29 @@ LOCKED_WAIT_S = 0.02
 _log = structlog.get_logger(__name__)
 
 
+LoopFuture = asyncio.Future[Answer]
+
+
 @dataclass(slots=True)
 class _Waiting:
-    """An item in the queue, its future, and until when it may be carried out (monotonic seconds)."""
+    """An item in the queue, the future of who waits in a thread or on an event loop, and its deadline.
+
+    The deadline is until when it may be carried out, in monotonic seconds.
+    """
 
     operation: Operation[Any]
     item: Any
-    future: "Future[Answer]"
+    future: "Future[Answer] | LoopFuture"
     deadline: float
     passed_over: bool = False
+
+    def claim(self) -> bool:
+        """Tell whether the item is to be carried out: not if somebody cancelled its future in time.
+
+        After that a client who leaves can neither undo a posted payment nor kill the lane's thread. Who waits on an
+        event loop can never cancel: a client who left is only not answered.
+        """
+        return self.passed_over or not isinstance(self.future, Future) or self.future.set_running_or_notify_cancel()
 
 
 class Lane:
@@ -61,13 +80,23 @@ class Lane:
         """
         if transactions.is_open():
             raise RuntimeError("The lane cannot be called inside a transaction.")
-        self._start()
         future: Future[Answer] = Future()
-        try:
-            self._queue.put_nowait(_Waiting(operation, item, future, time.monotonic() + self.deadline_s))
-        except queue.Full:
-            raise Overloaded from None
+        self._enqueue(_Waiting(operation, item, future, time.monotonic() + self.deadline_s))
         return future
+
+    async def answer(self, operation: Operation[I], item: I) -> Answer:
+        """Queue an item and wait for its answer on the event loop; raises what `call` raises.
+
+        A client who leaves does not undo a posted payment; a lane that hangs does not keep its clients for ever.
+        """
+        loop = asyncio.get_running_loop()
+        future: LoopFuture = loop.create_future()
+        self._enqueue(_Waiting(operation, item, future, time.monotonic() + self.deadline_s))
+        give_up = loop.call_later(self.wait_s, _land, [(future, OutcomeUnknown())])
+        try:
+            return await future
+        finally:
+            give_up.cancel()
 
     def call(self, operation: Operation[I], item: I) -> Answer:
         """Queue an item and wait for its answer; raises what `submit` and its future raise."""
@@ -98,6 +127,13 @@ class Lane:
         if self._thread is not None and self._thread.is_alive():
             self._queue.put(None)
             self._thread.join(timeout=self.deadline_s)
+
+    def _enqueue(self, waiting: _Waiting) -> None:
+        self._start()
+        try:
+            self._queue.put_nowait(waiting)
+        except queue.Full:
+            raise Overloaded from None
 
     def _start(self) -> None:
         if self._thread is not None:
@@ -143,34 +179,35 @@ class Lane:
     def _carry_out(self, operation: Operation[Any], waiting: list[_Waiting]) -> None:
         now = time.monotonic()
         claimed: list[_Waiting] = []
+        done: list[tuple[_Waiting, batch.Outcome]] = []
         for entry in waiting:
-            # Claiming first: a client who left can neither undo a posted payment nor kill this thread.
-            if not entry.passed_over and not entry.future.set_running_or_notify_cancel():
+            if not entry.claim():
                 continue
             if now > entry.deadline:
-                entry.future.set_exception(Overloaded("The request waited too long and was not carried out."))
+                done.append((entry, Overloaded("The request waited too long and was not carried out.")))
             else:
                 claimed.append(entry)
-        if not claimed:
-            return
+        outcomes = self._outcomes(operation, claimed)
+        now = time.monotonic()
+        for entry, outcome in zip(claimed, outcomes, strict=True):
+            if isinstance(outcome, RowLocked) and now < entry.deadline:
+                # One stuck row must not stall the others: they go on, and this one is tried again beside them.
+                entry.passed_over = True
+                self._passed_over.append(entry)
+            else:
+                done.append((entry, outcome))
+        _settle(done)
+
+    @staticmethod
+    def _outcomes(operation: Operation[Any], entries: Sequence[_Waiting]) -> Sequence[batch.Outcome]:
+        if not entries:
+            return []
         try:
-            skip_locked = any(entry.passed_over for entry in claimed)
-            outcomes = batch.run(operation, [entry.item for entry in claimed], skip_locked=skip_locked)
+            skip_locked = any(entry.passed_over for entry in entries)
+            return batch.run(operation, [entry.item for entry in entries], skip_locked=skip_locked)
         except BaseException:
             _log.exception("lane_failed", operation=operation.name)
-            outcomes = [InternalError()] * len(claimed)
-        for entry, outcome in zip(claimed, outcomes, strict=True):
-            self._resolve(entry, outcome)
-
-    def _resolve(self, entry: _Waiting, outcome: batch.Outcome) -> None:
-        if isinstance(outcome, Answer):
-            entry.future.set_result(outcome)
-        elif isinstance(outcome, RowLocked) and time.monotonic() < entry.deadline:
-            # One stuck row must not stall the others: they go on, and this one is tried again beside them.
-            entry.passed_over = True
-            self._passed_over.append(entry)
-        else:
-            entry.future.set_exception(outcome)
+            return [InternalError()] * len(entries)
 
 
 def _by_operation(waiting: list[_Waiting]) -> list[tuple[Operation[Any], list[_Waiting]]]:
@@ -178,6 +215,32 @@ def _by_operation(waiting: list[_Waiting]) -> list[tuple[Operation[Any], list[_W
     for entry in waiting:
         groups.setdefault(entry.operation.name, (entry.operation, []))[1].append(entry)
     return list(groups.values())
+
+
+def _settle(done: Sequence[tuple[_Waiting, batch.Outcome]]) -> None:
+    """Tell those who wait; an event loop is woken once for all of its own."""
+    of_loops: defaultdict[AbstractEventLoop, list[tuple[LoopFuture, batch.Outcome]]] = defaultdict(list)
+    for entry, outcome in done:
+        if not isinstance(entry.future, Future):
+            of_loops[entry.future.get_loop()].append((entry.future, outcome))
+        elif isinstance(outcome, Answer):
+            entry.future.set_result(outcome)
+        else:
+            entry.future.set_exception(outcome)
+    for loop, landing in of_loops.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits on it any more
+            loop.call_soon_threadsafe(_land, landing)
+
+
+def _land(landing: Sequence[tuple[LoopFuture, batch.Outcome]]) -> None:
+    """Give futures of this loop their outcomes; some of them may have been given up."""
+    for future, outcome in landing:
+        if future.done():
+            continue
+        if isinstance(outcome, Answer):
+            future.set_result(outcome)
+        else:
+            future.set_exception(outcome)
 
 
 lane = Lane(queue_max=settings.LANE_QUEUE_MAX, deadline_s=settings.LANE_DEADLINE_S)

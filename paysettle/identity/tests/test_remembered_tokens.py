@@ -105,12 +105,12 @@ def test_a_token_that_was_tampered_with_is_another_token() -> None:
 
 
 def test_refusals_are_not_remembered_and_the_memory_is_bounded() -> None:
-    before = tokens._verified_claims.cache_info()
+    before = tokens._verified.cache_info()
     assert before.maxsize == tokens.REMEMBERED_MAX
     for n in range(50):
         with pytest.raises(InvalidToken):
             verify_access_token(f"a{n}.b.c", datetime.now(UTC))
-    assert tokens._verified_claims.cache_info().currsize == before.currsize
+    assert tokens._verified.cache_info().currsize == before.currsize
 
 
 @pytest.mark.parametrize("ended", ["session", "person"])

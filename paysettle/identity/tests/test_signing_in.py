@@ -244,7 +244,9 @@ def test_bodies_that_are_not_strict_json_are_refused(body: bytes, status: int) -
     assert App().call("POST", f"{AUTH}/auth/login", body).status == status
 
 
-def test_no_secret_and_no_address_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_and_no_address_in_the_log(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("django.db.backends").setLevel(logging.INFO)  # statements are no log of ours
         app, handle, email = signed_up("mia")
@@ -252,7 +254,7 @@ def test_no_secret_and_no_address_in_the_log(caplog: pytest.LogCaptureFixture) -
         spent = app.refresh_token
         app.refresh()
         app.sign_out()
-    text = caplog.text + "".join(str(record.__dict__) for record in caplog.records)
+    text = capsys.readouterr().err + caplog.text + "".join(str(record.__dict__) for record in caplog.records)
     assert "tokens/refresh" in text  # control: these requests are what was logged
     for secret in (PASSWORD, "a wrong password", email, app.session_token, app.access_token, app.refresh_token, spent):
         assert str(secret) not in text

@@ -1,7 +1,5 @@
 """Payments over HTTP. The hot route is one plain async view; it shares its parts with the DRF views of `api/`."""
 
-import asyncio
-
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -12,7 +10,7 @@ from rest_framework.views import APIView
 from paysettle.api import body, pagination, problems, request_ids, schemas
 from paysettle.api.validators import Fields, check_key, idempotency_key
 from paysettle.identity.authentication import bearer_caller, caller_of
-from paysettle.kernel.errors import DomainError, OutcomeUnknown
+from paysettle.kernel.errors import DomainError
 from paysettle.kernel.lane import lane
 from paysettle.payments import queries
 from paysettle.payments.api import filters
@@ -25,14 +23,9 @@ from paysettle.payments.operations.send import PaymentOrder, send_payment
 async def create_payment(request: HttpRequest) -> HttpResponse:
     """Pay someone: read the order, hand it to the lane, answer after COMMIT."""
     try:
-        order = _order(request)
-        future = asyncio.wrap_future(lane.submit(send_payment, order))
-        # A client who leaves does not undo a posted payment; a lane that hangs does not keep its clients for ever.
-        answer = await asyncio.wait_for(asyncio.shield(future), lane.wait_s)
+        answer = await lane.answer(send_payment, _order(request))
     except DomainError as refusal:
         return problems.response(refusal)
-    except TimeoutError:
-        return problems.response(OutcomeUnknown())
     except Exception:
         return problems.fault("payment_failed")
     return problems.answer_response(answer)

@@ -62,7 +62,7 @@ async def answer(request: HttpRequest, view: View, send: Send, *, route: str | N
     """Answer a request with what a view returns, with the request id, the headers and the log line of every answer."""
     clear_contextvars()
     started = time.perf_counter()
-    request_id = request_ids.begin(request.headers.get("X-Request-Id", ""))
+    request_id = request_ids.begin(request.META.get("HTTP_X_REQUEST_ID", ""))
     try:
         response = await view(request)
     except Exception:
