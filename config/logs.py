@@ -3,17 +3,15 @@
 Servers and workers log to stdout; other commands answer there and log to stderr.
 """
 
-import json
 import logging
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
+import orjson
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
-
-_write_json = json.JSONEncoder(default=str, separators=(",", ":")).encode
 
 
 def configure(*, level: str) -> dict[str, Any]:
@@ -28,7 +26,7 @@ def configure(*, level: str) -> dict[str, Any]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         # Without the variables of each frame: they would carry tokens, notes and addresses.
         structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-        structlog.processors.JSONRenderer(serializer=lambda line, **_: _write_json(line)),
+        structlog.processors.JSONRenderer(serializer=lambda line, **_: orjson.dumps(line, default=str).decode()),
     ]
     structlog.configure(
         processors=[*begin, _add_name, *end],
