@@ -4,6 +4,7 @@ from allauth.headless.constants import Client
 from django.http import Http404
 from django.urls import include, path
 
+from paysettle.api.methods import readable
 from paysettle.api.problems import page_not_found
 from paysettle.identity.api.jwks import JwksView
 from paysettle.identity.api.me import MeView
@@ -19,5 +20,5 @@ urlpatterns = [
     path("_allauth/", include("allauth.headless.urls")),
     path("api/v1/tokens/refresh", RefreshView.as_view(), name="refresh_tokens"),
     path("api/v1/me", MeView.as_view(), name="me"),
-    path(".well-known/jwks.json", JwksView.as_view(), name="jwks"),
+    path(".well-known/jwks.json", readable(JwksView.as_view()), name="jwks"),
 ]

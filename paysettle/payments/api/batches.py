@@ -35,7 +35,7 @@ class PaymentBatches(APIView):
         parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
         request=BATCH_ORDER,
         responses={
-            **schemas.answers(200, BATCH, 400, 401, 403, 413, 415, 422, 503),
+            **schemas.answers(200, BATCH, 400, 401, 403, 409, 413, 415, 422, 503),
             202: BATCH,
         },
     )
