@@ -135,7 +135,7 @@ def _run(
 ) -> list[Outcome]:
     prepared = transactions.read(lambda: [(item, operation.prepare(item)) for item in items])
     work = partial(_execute, operation, prepared)
-    return transactions.run(work, repeatable=True, attempts=attempts, skip_locked=skip_locked)
+    return transactions.run(work, repeatable=True, plain=True, attempts=attempts, skip_locked=skip_locked)
 
 
 def _execute(operation: Operation[I], prepared: Sequence[tuple[I, Any]], tx: Transaction) -> list[Outcome]:
