@@ -1,7 +1,7 @@
 """R1: `kill -9` of the database server under load: callers are told, and the service recovers without a hand.
 
-The test has a MariaDB of its own, to be killed and started again. While it is away every answer is a 503 with
-Retry-After; what was acknowledged before is there afterwards, what was not is settled by its key.
+The test has a server of its own, MariaDB or MySQL, to be killed and started again. While it is away every answer is a
+503 with Retry-After; what was acknowledged before is there afterwards, what was not is settled by its key.
 """
 
 import os
@@ -18,6 +18,8 @@ from urllib3.exceptions import HTTPError
 
 from devservers.errors import Unavailable
 from devservers.mariadb import MariaDB
+from devservers.mysql import MySQL
+from devservers.sql import SqlServer
 from tests import spoilt, working
 from tests.money import balance, books_are_right
 from tests.people import person
@@ -25,7 +27,10 @@ from tests.plugin import KIND
 from tests.safety.load import MixedLoad
 from tests.server import Client, Server, free_port
 
-pytestmark = pytest.mark.skipif(KIND != "mariadb", reason="one kind of server is killed; SQLite is in the process")
+pytestmark = [
+    pytest.mark.money,
+    pytest.mark.skipif(KIND == "sqlite", reason="SQLite is in the process: killing that is another test's"),
+]
 
 LONG = bool(os.environ.get("TEST_LONG"))
 KILLS = 10 if LONG else 1
@@ -36,17 +41,17 @@ AWAY = ("unavailable", "outcome_unknown", "overloaded")
 
 
 @pytest.fixture
-def own() -> Iterator[MariaDB]:
+def own() -> Iterator[SqlServer]:
     """A database server of our own, migrated, where this process works for the length of the test."""
-    database = MariaDB()
-    address = os.environ.pop(MariaDB.address_variable, None)  # else that one would be used
+    database = MySQL() if KIND == "mysql" else MariaDB()
+    address = os.environ.pop(database.address_variable, None)  # else that one would be used
     try:
         database.start()
     except Unavailable as error:
         pytest.skip(error.reason)
     finally:
         if address is not None:
-            os.environ[MariaDB.address_variable] = address
+            os.environ[database.address_variable] = address
     try:
         port = int(database.url.rstrip("/").rpartition(":")[2])
         place = {"HOST": "127.0.0.1", "PORT": port, "USER": "root", "PASSWORD": ""}
@@ -59,7 +64,7 @@ def own() -> Iterator[MariaDB]:
         database.stop()
 
 
-def test_the_service_recovers_by_itself_and_nothing_is_lost(own: MariaDB, tmp_path: Path) -> None:
+def test_the_service_recovers_by_itself_and_nothing_is_lost(own: SqlServer, tmp_path: Path) -> None:
     people = [person(name) for name in ("ana", "ben", "cem")]
     for who in people:
         spoilt.deposit(who, 10**6)
