@@ -5,9 +5,11 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.db import connection
 
 from paysettle.events.kafka import client
 from paysettle.identity import jwt_keys
+from paysettle.kernel import insert_only
 
 PORT_MAX = 65535
 
@@ -19,6 +21,14 @@ def require_bus() -> None:
             client.check_options()
         except ValueError as error:
             raise CommandError(f"KAFKA_OPTIONS makes no sense: {error}.") from None
+
+
+def require_triggers() -> None:
+    """Raise CommandError if the triggers are missing that keep insert-only tables: no money moves without them."""
+    missing = insert_only.missing_triggers()
+    connection.close()
+    if missing:
+        raise CommandError(f"The database lacks {len(missing)} triggers: run `manage.py migrate`, which makes them.")
 
 
 def require_keys() -> None:

@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
-from django.db import connection, models
+from django.core.management.base import CommandError
+from django.db import OperationalError, connection, models
 
 WAYS_AROUND = {"ALL PRIVILEGES", "ALTER", "DROP", "SUPER", "TRIGGER"}
 """Grants that make triggers worthless: to drop them, to empty or exchange a table beneath them, to act as anybody."""
 
 _SEE_TRIGGERS = {"ALL PRIVILEGES", "TRIGGER"}
+_NO_TRIGGERS_ALLOWED = 1419
+"""MySQL with its binary log on, as its makers ship it, trusts nobody but SUPER with triggers."""
+
 _NAME = r"(\*|`(?:[^`]|``)+`)"
 _GRANT = re.compile(rf"GRANT (?P<privileges>.+) ON {_NAME}\.{_NAME} TO ")
 
@@ -51,8 +55,17 @@ def install() -> None:
 def install_after_migrate(*, app_config: Any, **_: Any) -> None:
     """Run `install` once the last application has migrated."""
     with_models = [config for config in apps.get_app_configs() if config.models_module]
-    if app_config is with_models[-1]:
+    if app_config is not with_models[-1]:
+        return
+    try:
         install()
+    except OperationalError as error:
+        if error.args[0] != _NO_TRIGGERS_ALLOWED:
+            raise
+        raise CommandError(
+            "The tables are there, but this account may not create their triggers: set the server's variable"
+            " log_bin_trust_function_creators to 1 (or give the account SUPER) and run `manage.py migrate` again."
+        ) from None
 
 
 def ways_around() -> tuple[str, list[str]]:

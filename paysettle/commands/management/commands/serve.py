@@ -14,7 +14,7 @@ from granian.constants import Interfaces, TaskImpl
 from granian.http import HTTP1Settings, HTTP2Settings
 
 from paysettle.commands.processes import end_with_parent
-from paysettle.commands.start import require_bus, require_keys, require_mail, require_port
+from paysettle.commands.start import require_bus, require_keys, require_mail, require_port, require_triggers
 from paysettle.kernel.command import DatabaseCommand
 
 HEADERS_SIZE_MAX = 64 * 1024
@@ -43,6 +43,7 @@ class Command(DatabaseCommand):
             raise CommandError(f"The threads are 1 to 1000, not {options['threads']}.")
         if connection.vendor == "sqlite" and options["processes"] != 1:
             raise CommandError("SQLite is for one server process: use MariaDB or MySQL for more.")
+        require_triggers()
         require_keys()
         require_bus()
         require_mail()

@@ -23,6 +23,7 @@ class Command(DatabaseCommand):
             if name not in worker.duties():
                 known = ", ".join(worker.duties())
                 raise CommandError(f"This installation has no part {name!r}; its parts are {known}.")
+        start.require_triggers()
         start.require_bus()
         start.require_mail()
         worker.run(names)
