@@ -20,6 +20,13 @@ class Caller:
     operator: str | None = None
 
     @property
+    def person_id(self) -> UUID:
+        """The id of the person; RuntimeError for an operator, who is none."""
+        if self.user_id is None:
+            raise RuntimeError("This is for people.")
+        return self.user_id
+
+    @property
     def actor(self) -> str:
         """How events name the person."""
         return identifiers.show("usr", self.user_id) if self.user_id is not None else f"operator:{self.operator}"

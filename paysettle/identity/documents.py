@@ -1,31 +1,31 @@
 """How people and parties look in the API."""
 
 from typing import Any
-from uuid import UUID
 
 from paysettle.identity import queries
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Party
+from paysettle.identity.models import Membership
 from paysettle.kernel import identifiers
 
 
-def me(caller: Caller, user_id: UUID) -> dict[str, Any]:
+def me(caller: Caller) -> dict[str, Any]:
     """Return the person who calls, with the parties that they may act for."""
-    person = queries.person(user_id)
+    person = queries.person(caller.person_id)
     return {
         "id": caller.actor,
         "handle": person.own_party.handle,
         "party": identifiers.show("par", person.own_party_id),
         "acting_party": caller.party,
-        "parties": [party(found) for found in queries.parties_of(user_id)],
+        "parties": [membership(found) for found in queries.memberships_of(caller.person_id)],
     }
 
 
-def party(found: Party) -> dict[str, str]:
-    """Return a party."""
+def membership(found: Membership) -> dict[str, str]:
+    """Return a party that somebody acts for, and in which role."""
     return {
-        "id": identifiers.show("par", found.id),
-        "handle": found.handle,
-        "kind": found.kind,
-        "state": found.state,
+        "id": identifiers.show("par", found.party_id),
+        "handle": found.party.handle,
+        "kind": found.party.kind,
+        "state": found.party.state,
+        "role": found.role,
     }

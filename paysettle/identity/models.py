@@ -1,13 +1,14 @@
 """People and parties.
 
 A **User** is a person who signs in. A **Party** can pay, owe and be paid: a person or an organisation. A User acts for
-one or several parties through a **Membership**. A **LoginSession** is one sign-in on one device; its public id is the
-`sid` of the tokens given to it.
+one or several parties through a **Membership**, in the role that it gives (`roles.py`). A **LoginSession** is one
+sign-in on one device; its public id is the `sid` of the tokens given to it.
 """
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
 from paysettle.kernel.fields import DigestField, IdField, PrimaryIdField
 from paysettle.kernel.insert_only import InsertOnlyModel
@@ -56,12 +57,17 @@ class User(AbstractUser):
         db_table = "identity_user"
 
 
+ROLES = [(role.value, role.value) for role in Role]
+
+
 class Membership(models.Model):
-    """A user may act for a party."""
+    """A user may act for a party, in a role. The row goes when the membership ends; the log keeps its history."""
 
     id = PrimaryIdField()
     user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
     party = models.ForeignKey(Party, models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=10, choices=ROLES)
+    version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
 
     class Meta:

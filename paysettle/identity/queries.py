@@ -47,10 +47,9 @@ def people_with_verified_address(email: str) -> list[User]:
     return [holder.user for holder in holders.select_related("user")]
 
 
-def parties_of(user_id: UUID) -> list[Party]:
-    """Return the parties that a person may act for, oldest membership first."""
-    found = Membership.objects.filter(user_id=user_id).select_related("party").order_by("created_at", "id")
-    return [membership.party for membership in found]
+def memberships_of(user_id: UUID) -> list[Membership]:
+    """Return the memberships of a person with their parties, the oldest first."""
+    return list(Membership.objects.filter(user_id=user_id).select_related("party").order_by("created_at", "id"))
 
 
 def _by_handle(handle: str) -> UUID | None:

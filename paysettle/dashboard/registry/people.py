@@ -47,8 +47,11 @@ class PersonAdmin(StandingAdmin):
         return [
             Table(
                 "Acts for",
-                ["Party", "Kind", "State"],
-                [[show.record(p, p.handle), p.kind, show.state(p.state)] for p in identity.parties_of(record.id)],
+                ["Party", "Kind", "Role", "State"],
+                [
+                    [show.record(m.party, m.party.handle), m.party.kind, m.role, show.state(m.party.state)]
+                    for m in identity.memberships_of(record.id)
+                ],
             ),
             related.wallets(record.own_party_id),
             related.live_sessions(record),
@@ -107,10 +110,11 @@ class PartyAdmin(StandingAdmin):
             related.wallets(record.id),
             Table(
                 "People who act for it",
-                ["Person", "State", "Since"],
+                ["Person", "Role", "State", "Since"],
                 [
                     [
                         show.record(m.user, m.user.username),
+                        m.role,
                         show.state("active" if m.user.is_active else "disabled"),
                         show.moment(m.created_at),
                     ]
