@@ -181,7 +181,10 @@ SPECTACULAR_SETTINGS = {
         "paysettle.api.schemas.refuse_unknown_fields",
         "paysettle.identity.api.sign_in_schema.merge",
     ],
-    "ENUM_NAME_OVERRIDES": {"PaymentDocumentStateEnum": "paysettle.payments.api.documents.STATES"},
+    "ENUM_NAME_OVERRIDES": {
+        "PaymentDocumentStateEnum": "paysettle.payments.api.documents.STATES",
+        "RoleEnum": "paysettle.identity.api.documents.ROLES",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

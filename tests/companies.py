@@ -4,7 +4,9 @@ import os
 import secrets
 from dataclasses import dataclass, replace
 
-from paysettle.identity.models import Membership, Party, PartyKind
+from paysettle.identity.models import Membership, Party
+from paysettle.identity.operations import members, organisations
+from paysettle.identity.personal import Registration
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers, transactions
 from tests.http import InProcess
@@ -24,25 +26,42 @@ class Company:
         """The public id."""
         return identifiers.show("par", self.party.id)
 
+    @property
+    def path(self) -> str:
+        """Its address in the API."""
+        return f"/api/v1/organisations/{self.id}"
+
     def acted_for_by(self, somebody: Person) -> Person:
         """Return somebody as they are when they act for the company: `caller`, handle and wallet are the company's."""
         return replace(somebody, party_id=self.party.id, handle=self.party.handle)
 
     def join(self, somebody: Person, role: Role) -> Person:
-        """Make somebody a member, and return them acting for the company."""
-        now = transactions.run(lambda tx: tx.read_clock())
-        Membership.objects.create(user=somebody.user, party=self.party, role=role, created_at=now)
+        """Make somebody a member, as an accepted invitation does, and return them acting for the company."""
+        by = self.acted_for_by(self.owner).caller
+        transactions.run(
+            lambda tx: members.add(party=self.party, user_id=somebody.user.id, role=role, by=by, at=tx.read_clock())
+        )
         return self.acted_for_by(somebody)
+
+    def member(self, somebody: Person) -> Membership:
+        """Return somebody's membership."""
+        return Membership.objects.get(party=self.party, user=somebody.user)
+
+    def roles(self) -> dict[str, str]:
+        """Return the role of each member by their user name."""
+        return dict(Membership.objects.filter(party=self.party).values_list("user__username", "role"))
+
+
+def new_handle() -> str:
+    """Return a handle that nobody has."""
+    return f"firm-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def company(owner: Person) -> Company:
     """Let somebody make a company; its handle is unique."""
-    now = transactions.run(lambda tx: tx.read_clock())
-    handle = f"firm-{os.getpid()}-{secrets.token_hex(4)}"
-    party = Party.objects.create(kind=PartyKind.ORGANISATION, handle=handle, created_at=now)
-    made = Company(party, owner)
-    made.join(owner, Role.OWNER)
-    return made
+    said = Registration(legal_name="Padaria Central, Lda.", country="PT", registration_number="PT 501 234")
+    made = organisations.create(by=owner.caller, handle=new_handle(), registration=said)
+    return Company(made.party, owner)
 
 
 def send(who: Person, method: str, path: str, body: object = None, **headers: str) -> Reply:

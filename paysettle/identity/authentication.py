@@ -18,8 +18,9 @@ from paysettle.identity import browser_sessions, standing, tokens
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import User
 from paysettle.identity.roles import Permission
+from paysettle.identity.standing import NotYourParty
 from paysettle.kernel import identifiers
-from paysettle.kernel.errors import DomainError
+from paysettle.kernel.errors import DomainError, NotFound
 from paysettle.kernel.identifiers import BadIdentifier
 
 _ACTING_PARTY = "HTTP_ACTING_PARTY"
@@ -87,7 +88,10 @@ def session_caller(request: HttpRequest) -> Caller:
 
 
 class BearerAuthentication(BaseAuthentication):
-    """DRF's view of the access token: `request.auth` is the Caller, who may do now what the view is for."""
+    """DRF's view of the access token: `request.auth` is the Caller, who may do now what the view is for.
+
+    Where the address names an organisation, that is the party acted for, whatever the header says.
+    """
 
     def authenticate(self, request: Request) -> tuple[SignedInUser, Caller] | None:
         """Return the caller, or None without a token; raise what `bearer_caller` and `standing.check` raise."""
@@ -95,7 +99,11 @@ class BearerAuthentication(BaseAuthentication):
         if _bearer_token(http_request) is None:
             return None
         caller = bearer_caller(http_request)
-        standing.check(caller, _needed(request))
+        organisation = request.parser_context["kwargs"].get("organisation_id")
+        if organisation is None:
+            standing.check(caller, _needed(request))
+        else:
+            caller = _for_organisation(caller, organisation, _needed(request))
         assert caller.user_id is not None  # noqa: S101 - a token names its user
         return SignedInUser(caller.user_id), caller
 
@@ -113,6 +121,16 @@ def needed_by(view: Any, method: str) -> Permission | None:
     """Return what a method of a view needs; AttributeError for a view that does not say, so that none is left open."""
     needs: Needs = view.needs
     return needs.post if method == "POST" else needs.get
+
+
+def _for_organisation(caller: Caller, named: str, needed: Permission | None) -> Caller:
+    """Return the caller acting for the organisation; to whoever does not belong to it, it is as absent as none."""
+    try:
+        caller = caller.acting_for(identifiers.parse("par", named))
+        standing.check(caller, needed)
+    except (BadIdentifier, NotYourParty):
+        raise NotFound from None
+    return caller
 
 
 def _needed(request: Request) -> Permission | None:

@@ -1,6 +1,6 @@
 """Who is calling: the person, the session, and the party acted for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from paysettle.kernel import identifiers
@@ -25,6 +25,10 @@ class Caller:
         if self.user_id is None:
             raise RuntimeError("This is for people.")
         return self.user_id
+
+    def acting_for(self, party_id: UUID) -> "Caller":
+        """Return the same person in the same session, acting for another party."""
+        return replace(self, party_id=party_id)
 
     @property
     def actor(self) -> str:

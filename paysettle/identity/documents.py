@@ -1,11 +1,12 @@
 """How people and parties look in the API."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from paysettle.identity import queries
+from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Membership
-from paysettle.kernel import identifiers
+from paysettle.kernel import identifiers, times
 
 
 def me(caller: Caller) -> dict[str, Any]:
@@ -29,3 +30,34 @@ def membership(found: Membership) -> dict[str, str]:
         "state": found.party.state,
         "role": found.role,
     }
+
+
+def organisations(memberships: Sequence[Membership]) -> list[dict[str, str]]:
+    """Return the organisations of memberships, each with the role in it."""
+    said = personal.registrations(found.party_id for found in memberships)
+    return [
+        {
+            "id": identifiers.show("par", found.party_id),
+            "handle": found.party.handle,
+            "legal_name": said[found.party_id].legal_name,
+            "country": said[found.party_id].country,
+            "registration_number": said[found.party_id].registration_number,
+            "state": found.party.state,
+            "role": found.role,
+            "created_at": times.show(found.party.created_at),
+        }
+        for found in memberships
+    ]
+
+
+def members(memberships: Sequence[Membership]) -> list[dict[str, Any]]:
+    """Return the members of an organisation."""
+    return [
+        {
+            "id": identifiers.show("mem", found.id),
+            "person": {"id": identifiers.show("usr", found.user_id), "handle": found.user.username},
+            "role": found.role,
+            "since": times.show(found.created_at),
+        }
+        for found in memberships
+    ]

@@ -78,6 +78,21 @@ class Membership(models.Model):
         return f"{self.user_id} for {self.party_id}"
 
 
+class Organisation(models.Model):
+    """What a register says of a party that is an organisation; read and written by `personal.py` alone."""
+
+    party = models.OneToOneField(Party, models.PROTECT, primary_key=True, related_name="+")
+    legal_name = models.CharField(max_length=200)
+    country = models.CharField(max_length=2)
+    registration_number = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        db_table = "identity_organisation"
+
+    def __str__(self) -> str:
+        return identifiers.show("par", self.party_id)
+
+
 class SessionEnd(models.TextChoices):
     """Why a session ended before its time."""
 

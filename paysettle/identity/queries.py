@@ -6,10 +6,13 @@ from functools import lru_cache
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from paysettle.identity import addresses
-from paysettle.identity.models import Membership, Party, User, VerifiedAddress
+from paysettle.identity.caller import Caller
+from paysettle.identity.models import Membership, Party, PartyKind, User, VerifiedAddress
 from paysettle.kernel import identifiers
+from paysettle.kernel.errors import NotFound
 from paysettle.kernel.identifiers import BadIdentifier
 
 HANDLE = re.compile(r"[a-z0-9][a-z0-9._-]{1,28}[a-z0-9]")
@@ -50,6 +53,25 @@ def people_with_verified_address(email: str) -> list[User]:
 def memberships_of(user_id: UUID) -> list[Membership]:
     """Return the memberships of a person with their parties, the oldest first."""
     return list(Membership.objects.filter(user_id=user_id).select_related("party").order_by("created_at", "id"))
+
+
+def organisations_of(user_id: UUID) -> "QuerySet[Membership]":
+    """Return the memberships of a person in organisations."""
+    of_person = Membership.objects.filter(user_id=user_id, party__kind=PartyKind.ORGANISATION)
+    return of_person.select_related("party")
+
+
+def organisation(caller: Caller) -> Membership:
+    """Return the caller's membership in the acting party; raise NotFound if that is no organisation."""
+    found = organisations_of(caller.person_id).filter(party_id=caller.party_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def members_of(caller: Caller) -> "QuerySet[Membership]":
+    """Return the memberships in the acting party; raise NotFound if that is no organisation."""
+    return Membership.objects.filter(party=organisation(caller).party).select_related("user")
 
 
 def _by_handle(handle: str) -> UUID | None:

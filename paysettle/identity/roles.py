@@ -68,6 +68,11 @@ MAILED = frozenset({Role.OWNER, Role.ADMIN})
 """Who gets a party's notices by e-mail; the others find them in its inbox."""
 
 
+def needed_to_touch(*held: Role) -> Permission:
+    """Return what it takes to give, change or take these roles: owners are touched by owners alone."""
+    return Permission.OWNERS_MANAGE if Role.OWNER in held else Permission.MEMBERS_MANAGE
+
+
 def allows(role: Role, permission: Permission) -> bool:
     """Tell whether somebody with this role may do this."""
     return permission in TABLE[role]

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from paysettle.commands import worker
-from tests.companies import Company, send
+from paysettle.identity.roles import Role
+from paysettle.kernel import identifiers
+from tests.companies import Company, new_handle, send
 from tests.moves import authorise
-from tests.people import Person, pay
+from tests.people import Person, pay, person
 from tests.settle import ask
 
 MONEY = {"amount": 1, "currency": "EUR"}
@@ -77,8 +79,23 @@ def _line(world: World) -> dict[str, Any]:
     return {"key": secrets.token_hex(8), **_order(world)}
 
 
+def _member(world: World) -> str:
+    """Let somebody join and return the address of their membership."""
+    firm, somebody = world.company, person("cleo")
+    firm.join(somebody, Role.VIEWER)
+    return f"{firm.path}/members/{identifiers.show('mem', firm.member(somebody).id)}"
+
+
 REQUESTS: dict[str, Callable[[World], Request]] = {
     "me": lambda _: Request("GET", "/api/v1/me"),
+    "list_organisations": lambda _: Request("GET", "/api/v1/organisations"),
+    "create_organisation": lambda _: Request(
+        "POST", "/api/v1/organisations", {"handle": new_handle(), "legal_name": "Firm", "country": "PT"}
+    ),
+    "get_organisation": lambda world: Request("GET", world.company.path),
+    "list_members": lambda world: Request("GET", f"{world.company.path}/members"),
+    "change_member_role": lambda world: Request("POST", f"{_member(world)}/role", {"role": "payer"}),
+    "remove_member": lambda world: Request("POST", f"{_member(world)}/remove"),
     "list_accounts": lambda _: Request("GET", "/api/v1/accounts"),
     "get_balance": lambda world: Request("GET", f"{_account(world)}/balance"),
     "get_statement": lambda world: Request("GET", f"{_account(world)}/statement"),

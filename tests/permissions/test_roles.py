@@ -12,6 +12,7 @@ from paysettle.identity import roles, standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.roles import Permission, Role
 from paysettle.identity.standing import Standing
+from paysettle.kernel import identifiers
 from tests.companies import company, send
 from tests.money import balance, books_are_right
 from tests.people import Person, deposit, person
@@ -39,9 +40,10 @@ EXPECTED: dict[Permission, set[Role]] = {
     Permission.MEMBERS_MANAGE: WHO_LEADS,
     Permission.OWNERS_MANAGE: {Role.OWNER},
 }
-# Operations that are the person's own business, or of which every member may know.
-FOR_ANY_ROLE = {"me"}
-# What is not said of a member in general, but by whom it concerns: tests of its own are in identity/tests.
+# The person's own business, or what every member may do.
+FOR_ANY_ROLE = {"me", "list_organisations", "create_organisation", "leave_organisation"}
+# These change who acts for the company: each goes once, tried with a company of its own.
+ONCE = {"leave_organisation", "hand_over_organisation"}
 NAMED = {
     operation["operationId"]: operation["x-permission"]
     for methods in yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())["paths"].values()
@@ -72,7 +74,7 @@ def test_the_table_is_the_one_that_was_agreed() -> None:
 
 
 def test_every_operation_is_tried() -> None:
-    assert set(NAMED) == set(REQUESTS)
+    assert set(NAMED) == set(REQUESTS) | ONCE
     assert {name for name, permission in NAMED.items() if permission == "any"} == FOR_ANY_ROLE
 
 
@@ -91,12 +93,29 @@ def test_every_role_and_every_operation(world: World, members: dict[Role, Person
     assert allowed.status in {200, 201, 202, 204}, allowed.text
 
 
+@pytest.mark.parametrize("role", Role)
+def test_every_role_hands_over_and_leaves(role: Role) -> None:
+    firm = company(person("olga"))
+    member = firm.join(person(role.value), role)
+    body = {"member": identifiers.show("mem", firm.member(firm.owner).id)}
+    reply = send(member, "POST", f"{firm.path}/hand-over", body)
+    assert reply.status == (200 if role is Role.OWNER else 403)
+    assert firm.roles()[member.user.username] == (Role.ADMIN if role is Role.OWNER else role)
+    assert send(member, "POST", f"{firm.path}/leave").status == 204
+    assert list(firm.roles()) == [firm.owner.user.username]
+
+
 @pytest.mark.parametrize("operation", REQUESTS)
 def test_a_stranger_acts_for_no_company(world: World, operation: str) -> None:
     request = REQUESTS[operation](world)
     stranger = world.company.acted_for_by(person("eve"))
     reply = send(stranger, request.method, request.path, request.body, **request.headers)
-    assert (reply.status, reply.document["code"]) == (403, "not_your_party")
+    if "/organisations/" not in request.path:
+        assert (reply.status, reply.document["code"]) == (403, "not_your_party")
+        return
+    absent = request.path.replace(world.company.id, identifiers.show("par", identifiers.new()))
+    nothing = send(stranger, request.method, absent, request.body, **request.headers)
+    assert (reply.status, reply.document["code"]) == (nothing.status, nothing.document["code"]) == (404, "not_found")
 
 
 @pytest.mark.money

@@ -1,5 +1,9 @@
-"""Memberships get a role; those that are there are each of a person in the party that the person is: its owner."""
+"""Organisations, and the roles of their members.
 
+The memberships that are there are each of a person in the party that the person is: its owner.
+"""
+
+import django.db.models.deletion
 from django.db import migrations, models
 
 
@@ -27,5 +31,24 @@ class Migration(migrations.Migration):
             model_name="membership",
             name="version",
             field=models.PositiveIntegerField(default=1),
+        ),
+        migrations.CreateModel(
+            name="Organisation",
+            fields=[
+                (
+                    "party",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="identity.party",
+                    ),
+                ),
+                ("legal_name", models.CharField(max_length=200)),
+                ("country", models.CharField(max_length=2)),
+                ("registration_number", models.CharField(blank=True, max_length=64)),
+            ],
+            options={"db_table": "identity_organisation"},
         ),
     ]
