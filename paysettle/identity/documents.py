@@ -5,7 +5,7 @@ from typing import Any
 
 from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Membership
+from paysettle.identity.models import Invitation, Membership
 from paysettle.kernel import identifiers, times
 
 
@@ -60,4 +60,19 @@ def members(memberships: Sequence[Membership]) -> list[dict[str, Any]]:
             "since": times.show(found.created_at),
         }
         for found in memberships
+    ]
+
+
+def invitations(found: Sequence[Invitation]) -> list[dict[str, Any]]:
+    """Return invitations; to whom they went is not known any more."""
+    return [
+        {
+            "id": identifiers.show("inv", one.id),
+            "role": one.role,
+            "state": one.state,
+            "made_by": {"id": identifiers.show("usr", one.made_by_id), "handle": one.made_by.username},
+            "created_at": times.show(one.created_at),
+            "expires_at": times.show(one.expires_at),
+        }
+        for one in found
     ]

@@ -36,6 +36,16 @@ describe(
     _MEMBER,
 )
 
+_INVITATION = {"invitation": identifier("inv"), "organisation": identifier("par"), "role": one_of(*Role)}
+
+describe("paysettle.invitation.made.v1", "Somebody was invited by e-mail to act for an organisation.", _INVITATION)
+describe("paysettle.invitation.accepted.v1", "The person who was invited became a member.", _INVITATION)
+describe(
+    "paysettle.invitation.revoked.v1",
+    "An invitation was taken back, replaced by a newer one, or fell with its maker's right to make it.",
+    _INVITATION,
+)
+
 describe("paysettle.session.begun.v1", "A person signed in.", _USER)
 describe(
     "paysettle.session.ended.v1",

@@ -93,6 +93,39 @@ class Organisation(models.Model):
         return identifiers.show("par", self.party_id)
 
 
+class InvitationState(models.TextChoices):
+    """What became of an invitation; an open one may have expired meanwhile."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REVOKED = "revoked"
+
+
+class Invitation(models.Model):
+    """Somebody may join an organisation: whoever brings the token and has verified the address it was sent to.
+
+    Token and address are here as digests alone (SHA-256, and the keyed one of `addresses.py`).
+    """
+
+    id = PrimaryIdField()
+    organisation = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    token_digest = DigestField(unique=True)
+    address_digest = DigestField()
+    role = models.CharField(max_length=10, choices=ROLES)
+    made_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=InvitationState.choices, default=InvitationState.OPEN)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "identity_invitation"
+        indexes = [models.Index(fields=["organisation", "created_at", "id"], name="identity_invitation_by_time")]
+
+    def __str__(self) -> str:
+        return identifiers.show("inv", self.id)
+
+
 class SessionEnd(models.TextChoices):
     """Why a session ended before its time."""
 

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from paysettle.identity import addresses
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Membership, Party, PartyKind, User, VerifiedAddress
+from paysettle.identity.models import Invitation, InvitationState, Membership, Party, PartyKind, User, VerifiedAddress
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import NotFound
 from paysettle.kernel.identifiers import BadIdentifier
@@ -72,6 +73,12 @@ def organisation(caller: Caller) -> Membership:
 def members_of(caller: Caller) -> "QuerySet[Membership]":
     """Return the memberships in the acting party; raise NotFound if that is no organisation."""
     return Membership.objects.filter(party=organisation(caller).party).select_related("user")
+
+
+def open_invitations_of(caller: Caller) -> "QuerySet[Invitation]":
+    """Return the invitations of the acting party that can be accepted; raise NotFound if that is no organisation."""
+    found = Invitation.objects.filter(organisation=organisation(caller).party, state=InvitationState.OPEN)
+    return found.filter(expires_at__gt=Now()).select_related("made_by")
 
 
 def _by_handle(handle: str) -> UUID | None:

@@ -86,6 +86,12 @@ def _member(world: World) -> str:
     return f"{firm.path}/members/{identifiers.show('mem', firm.member(somebody).id)}"
 
 
+def _invitation(world: World) -> str:
+    body = {"email": f"{secrets.token_hex(8)}@example.org", "role": "payer"}
+    made = send(world.owner, "POST", f"{world.company.path}/invitations", body)
+    return f"{world.company.path}/invitations/{made.document['id']}"
+
+
 REQUESTS: dict[str, Callable[[World], Request]] = {
     "me": lambda _: Request("GET", "/api/v1/me"),
     "list_organisations": lambda _: Request("GET", "/api/v1/organisations"),
@@ -96,6 +102,13 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "list_members": lambda world: Request("GET", f"{world.company.path}/members"),
     "change_member_role": lambda world: Request("POST", f"{_member(world)}/role", {"role": "payer"}),
     "remove_member": lambda world: Request("POST", f"{_member(world)}/remove"),
+    "list_invitations": lambda world: Request("GET", f"{world.company.path}/invitations"),
+    "invite_member": lambda world: Request(
+        "POST",
+        f"{world.company.path}/invitations",
+        {"email": f"{secrets.token_hex(8)}@example.org", "role": "payer"},
+    ),
+    "revoke_invitation": lambda world: Request("POST", f"{_invitation(world)}/revoke"),
     "list_accounts": lambda _: Request("GET", "/api/v1/accounts"),
     "get_balance": lambda world: Request("GET", f"{_account(world)}/balance"),
     "get_statement": lambda world: Request("GET", f"{_account(world)}/statement"),

@@ -1,4 +1,4 @@
-"""The shapes of organisations and members in OpenAPI; `identity/documents.py` makes the real ones."""
+"""The shapes of organisations, members and invitations in OpenAPI; `identity/documents.py` makes the real ones."""
 
 from rest_framework import serializers
 
@@ -6,6 +6,8 @@ from paysettle.api.schemas import page_of
 from paysettle.identity.personal import LEGAL_NAME_LENGTH_MAX, REGISTRATION_NUMBER_LENGTH_MAX
 from paysettle.identity.roles import Role
 
+EMAIL_LENGTH_MAX = 254
+TOKEN_LENGTH_MAX = 128
 ROLES = [role.value for role in Role]
 
 
@@ -61,6 +63,30 @@ class HandOverOrderDocument(serializers.Serializer[None]):
     member = serializers.CharField(max_length=40, help_text="The id (`mem_…`) of another member.")
 
 
+class InvitationOrderDocument(serializers.Serializer[None]):
+    """Whom to invite, and as what."""
+
+    email = serializers.EmailField(max_length=EMAIL_LENGTH_MAX)
+    role = serializers.ChoiceField(choices=ROLES)
+
+
+class InvitationDocument(serializers.Serializer[None]):
+    """An invitation; the address it went to is not kept."""
+
+    id = serializers.CharField(help_text="`inv_…`")
+    role = serializers.ChoiceField(choices=ROLES)
+    state = serializers.CharField(help_text="`open`, `accepted` or `revoked`.")
+    made_by = PersonDocument()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+
+
+class AcceptanceDocument(serializers.Serializer[None]):
+    """What came by mail."""
+
+    token = serializers.CharField(max_length=TOKEN_LENGTH_MAX)
+
+
 ORGANISATION_ORDER = OrganisationOrderDocument
 ORGANISATION = OrganisationDocument
 ORGANISATION_PAGE = page_of(OrganisationDocument)
@@ -68,3 +94,7 @@ MEMBER = MemberDocument
 MEMBER_PAGE = page_of(MemberDocument)
 ROLE_ORDER = RoleOrderDocument
 HAND_OVER_ORDER = HandOverOrderDocument
+INVITATION_ORDER = InvitationOrderDocument
+INVITATION = InvitationDocument
+INVITATION_PAGE = page_of(InvitationDocument)
+ACCEPTANCE = AcceptanceDocument

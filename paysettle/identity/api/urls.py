@@ -5,6 +5,7 @@ from django.http import Http404
 from django.urls import include, path
 
 from paysettle.api.problems import page_not_found
+from paysettle.identity.api.invitations import InvitationAccept, InvitationRevoke, Invitations
 from paysettle.identity.api.jwks import JwksView
 from paysettle.identity.api.me import MeView
 from paysettle.identity.api.members import HandOver, Leave, MemberRemove, MemberRole, Members
@@ -27,6 +28,11 @@ urlpatterns = [
     path("api/v1/organisations/<str:organisation_id>/members/<str:member_id>/remove", MemberRemove.as_view()),
     path("api/v1/organisations/<str:organisation_id>/leave", Leave.as_view()),
     path("api/v1/organisations/<str:organisation_id>/hand-over", HandOver.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/invitations", Invitations.as_view()),
+    path(
+        "api/v1/organisations/<str:organisation_id>/invitations/<str:invitation_id>/revoke", InvitationRevoke.as_view()
+    ),
+    path("api/v1/invitations/accept", InvitationAccept.as_view()),
     path("api/v1/me", MeView.as_view(), name="me"),
     path(".well-known/jwks.json", JwksView.as_view(), name="jwks"),
 ]

@@ -1,10 +1,13 @@
-"""Organisations, and the roles of their members.
+"""Organisations, the roles of their members, and invitations.
 
 The memberships that are there are each of a person in the party that the person is: its owner.
 """
 
 import django.db.models.deletion
+from django.conf import settings
 from django.db import migrations, models
+
+import paysettle.kernel.fields
 
 
 class Migration(migrations.Migration):
@@ -50,5 +53,55 @@ class Migration(migrations.Migration):
                 ("registration_number", models.CharField(blank=True, max_length=64)),
             ],
             options={"db_table": "identity_organisation"},
+        ),
+        migrations.CreateModel(
+            name="Invitation",
+            fields=[
+                ("id", paysettle.kernel.fields.PrimaryIdField(serialize=False)),
+                ("token_digest", paysettle.kernel.fields.DigestField(unique=True)),
+                ("address_digest", paysettle.kernel.fields.DigestField()),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "owner"),
+                            ("admin", "admin"),
+                            ("approver", "approver"),
+                            ("payer", "payer"),
+                            ("viewer", "viewer"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("accepted", "Accepted"), ("revoked", "Revoked")],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="identity.party"
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "identity_invitation",
+                "indexes": [
+                    models.Index(fields=["organisation", "created_at", "id"], name="identity_invitation_by_time")
+                ],
+            },
         ),
     ]

@@ -1,7 +1,8 @@
 """Who belongs to an organisation, and in which role.
 
 Whatever changes that holds the lock of the organisation's row and asks under it what the caller may do, so of two who
-demote each other one is too late. Money reads memberships in its own batch: a change acts on the very next call.
+demote each other one is too late. Money reads memberships in its own batch: a change acts on the very next call. Open
+invitations fall with their maker's right to make them.
 """
 
 from datetime import datetime
@@ -10,7 +11,7 @@ from uuid import UUID
 from paysettle.identity import roles, standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Membership, Party, PartyKind
-from paysettle.identity.operations import recording
+from paysettle.identity.operations import open_invitations, recording
 from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError, NotFound
@@ -145,6 +146,7 @@ def _set_role(member: Membership, role: Role, *, by: Caller, at: datetime) -> No
     member.role, member.version = role.value, member.version + 1
     Membership.objects.filter(id=member.id).update(role=member.role, version=member.version)
     _record(member, "role_changed", by=by, at=at, role_before=before)
+    open_invitations.fall(organisation_id=member.party_id, made_by=member.user_id, role=role, by=by, at=at)
 
 
 def _end(member: Membership, *, by: Caller, at: datetime) -> None:
@@ -152,6 +154,7 @@ def _end(member: Membership, *, by: Caller, at: datetime) -> None:
     Membership.objects.filter(id=member.id).delete()
     member.version += 1
     _record(member, "removed", by=by, at=at)
+    open_invitations.fall(organisation_id=member.party_id, made_by=member.user_id, role=None, by=by, at=at)
 
 
 def _record(member: Membership, what: str, *, by: Caller, at: datetime, **further: str) -> None:
