@@ -231,6 +231,8 @@ UNFOLD = {
                 "items": [
                     _staff_link("People", "person", "identity_user_changelist"),
                     _staff_link("Parties", "groups", "identity_party_changelist"),
+                    _staff_link("Organisations", "domain", "identity_organisation_changelist"),
+                    _staff_link("Memberships", "badge", "identity_membership_changelist"),
                 ],
             },
             {
