@@ -78,7 +78,7 @@ def members_of(caller: Caller) -> "QuerySet[Membership]":
 def open_invitations_of(caller: Caller) -> "QuerySet[Invitation]":
     """Return the invitations of the acting party that can be accepted; raise NotFound if that is no organisation."""
     found = Invitation.objects.filter(organisation=organisation(caller).party, state=InvitationState.OPEN)
-    return found.filter(expires_at__gt=Now()).select_related("made_by")
+    return found.filter(expires_at__gt=Now(), made_by__is_active=True).select_related("made_by")
 
 
 def _by_handle(handle: str) -> UUID | None:

@@ -74,6 +74,22 @@ def test_the_table_is_the_one_that_was_agreed() -> None:
     )
 
 
+def test_the_table_of_the_readme_says_the_same() -> None:
+    columns = [
+        {Permission.PAYMENT_READ, Permission.SETTLEMENT_READ, Permission.STATEMENT_READ, Permission.INBOX_READ},
+        {Permission.PAY, Permission.CAPTURE, Permission.REFUND, Permission.SETTLE_ASK},
+        {Permission.SETTLE_DECIDE},
+        {Permission.MEMBERS_MANAGE},
+        {Permission.OWNERS_MANAGE},
+    ]
+    lines = (ROOT / "README.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    told = {row[0]: row[1:] for row in rows if row[0] in set(Role)}
+    assert told == {
+        role: ["yes" if all(role in EXPECTED[one] for one in column) else "no" for column in columns] for role in Role
+    }
+
+
 def test_every_operation_is_tried() -> None:
     assert set(NAMED) == set(REQUESTS) | ONCE
     assert {name for name, permission in NAMED.items() if permission == "any"} == FOR_ANY_ROLE

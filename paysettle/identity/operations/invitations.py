@@ -165,7 +165,7 @@ def accept(*, by: Caller, token: str) -> Membership:
         if found is None:
             raise InvitationUnknown
         organisation = members.lock(found.organisation_id)
-        invitation = Invitation.objects.get(id=found.id)  # as it is under the lock
+        invitation = Invitation.objects.select_related("made_by").get(id=found.id)  # as it is under the lock
         now = tx.read_clock()
         _check_addressee(invitation, by.person_id)
         _check_open(invitation, now)
@@ -216,7 +216,8 @@ def _check_addressee(invitation: Invitation, user_id: UUID) -> None:
 def _check_open(invitation: Invitation, now: datetime) -> None:
     if invitation.state == InvitationState.ACCEPTED:
         raise InvitationUsed
-    if invitation.state == InvitationState.REVOKED:
+    # Whoever took over an account that staff then disabled must not come back by what they have invited.
+    if invitation.state == InvitationState.REVOKED or not invitation.made_by.is_active:
         raise InvitationRevoked
     if invitation.expires_at <= now:
         raise InvitationExpired

@@ -4,7 +4,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,9 +14,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from paysettle.events.models import Event
+from paysettle.identity import invitation_mail, queries
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Invitation, InvitationState, Membership
-from paysettle.identity.operations import addresses, invitations, members, parties, people
+from paysettle.identity.operations import addresses, invitations, members, open_invitations, parties, people
 from paysettle.identity.operations.invitations import (
     AlreadyMember,
     InvitationExpired,
@@ -127,11 +128,20 @@ def revoked(olga: Person, _paul: Person, made: Invitation, _token: str) -> None:
     invitations.revoke(by=olga.caller, invitation_id=made.id)
 
 
+def orphaned(olga: Person, _paul: Person, _made: Invitation, _token: str) -> None:
+    people.disable(by=OPERATOR, user_id=olga.user.id, reason="a test")
+
+
 def expired(_olga: Person, _paul: Person, made: Invitation, _token: str) -> None:
     Invitation.objects.filter(id=made.id).update(expires_at=made.created_at - timedelta(seconds=1))
 
 
-SPENT = [(used, InvitationUsed), (revoked, InvitationRevoked), (expired, InvitationExpired)]
+SPENT = [
+    (used, InvitationUsed),
+    (revoked, InvitationRevoked),
+    (orphaned, InvitationRevoked),
+    (expired, InvitationExpired),
+]
 
 
 @pytest.mark.parametrize(("spend", "refusal"), SPENT)
@@ -250,21 +260,37 @@ def change(firm: Company, member: Person, role: Role) -> None:
     members.change_role(by=by, member_id=firm.member(member).id, role=role)
 
 
+def how_it_is_served(firm: Company, olga: Person, email: str) -> tuple[Any, ...]:
+    """Invite an address and return all that an outsider could compare: the answer, the work, the mail."""
+    with CaptureQueriesContext(connection) as asked:
+        reply = send(olga, "POST", f"{firm.path}/invitations", {"email": email, "role": "payer"})
+    own = {"id", "created_at", "expires_at"}
+    document = {name: value for name, value in reply.document.items() if name not in own}
+    return reply.status, document, len(asked), len([message for message in mail.outbox if message.to == [email]])
+
+
 def test_an_address_that_belongs_to_nobody_is_answered_and_served_alike() -> None:
     firm, olga = firm_of()
-    known, unknown = person("paul").email, f"nobody-{olga.handle}@example.org"
-    firm.join(person("vera"), Role.VIEWER)
-    seen = []
-    for email in (known, unknown):
-        with CaptureQueriesContext(connection) as asked:
-            reply = send(olga, "POST", f"{firm.path}/invitations", {"email": email, "role": "payer"})
-        document = {
-            name: value for name, value in reply.document.items() if name not in {"id", "created_at", "expires_at"}
-        }
-        seen.append((reply.status, document, len(asked), len([m for m in mail.outbox if m.to == [email]])))
-    assert seen[0] == seen[1]
-    member = send(olga, "POST", f"{firm.path}/invitations", {"email": firm.owner.email, "role": "payer"})
-    assert member.status == 201  # nor does it tell which address a member has
+    known, unknown = person("paul").email, f"nobody-{olga.user.username}@example.org"
+    served = how_it_is_served(firm, olga, known)
+    assert served[0] == 201
+    assert served == how_it_is_served(firm, olga, unknown)
+    # Nor does it tell which address a member has.
+    assert served == how_it_is_served(firm, olga, firm.owner.email)
+
+
+def test_control_without_a_mail_to_strangers_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: only an address that somebody has verified gets a mail."""
+    firm, olga = firm_of()
+    send_mail = invitation_mail.send
+
+    def to_the_known(invitation: Invitation, *, to: str, token: str, life: timedelta) -> None:
+        if queries.people_with_verified_address(to):
+            send_mail(invitation, to=to, token=token, life=life)
+
+    monkeypatch.setattr(invitation_mail, "send", to_the_known)
+    known, unknown = person("paul").email, f"nobody-{olga.user.username}@example.org"
+    assert how_it_is_served(firm, olga, known) != how_it_is_served(firm, olga, unknown)
 
 
 @pytest.mark.parametrize("email", ["", "paul", "paul@", "a@b@c", "paul@example.org\nBcc: eve@example.org", None, 7])
@@ -341,7 +367,13 @@ def test_control_without_the_lock_both_find_it_open(monkeypatch: pytest.MonkeyPa
     _, token = invite(olga, paul.email)
     meet = threading.Barrier(2)
     monkeypatch.setattr(members, "lock", lambda _id: firm.party)
-    monkeypatch.setattr(invitations, "_check_open", lambda _invitation, _now: meet.wait(timeout=10))
+    end = open_invitations.end
+
+    def wait_and_end(invitation: Invitation, state: InvitationState, *, by: Caller, at: datetime) -> None:
+        meet.wait(timeout=10)
+        end(invitation, state, by=by, at=at)
+
+    monkeypatch.setattr(open_invitations, "end", wait_and_end)
 
     def outcome() -> str:
         try:

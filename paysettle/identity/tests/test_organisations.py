@@ -5,13 +5,16 @@ import json
 import pytest
 
 from paysettle.events.models import Event
-from paysettle.identity import personal
+from paysettle.identity import authentication, personal, standing
+from paysettle.identity.caller import Caller
 from paysettle.identity.models import Organisation, Party, User
 from paysettle.identity.operations import organisations, registration
 from paysettle.identity.operations.organisations import HandleReserved
 from paysettle.identity.operations.registration import HandleInvalid, HandleTaken
 from paysettle.identity.personal import Registration
+from paysettle.identity.roles import Permission
 from paysettle.identity.tests.app_client import at_once
+from paysettle.kernel import identifiers
 from tests.companies import company, new_handle, send
 from tests.money import balance, books_are_right
 from tests.people import deposit, pay, person
@@ -141,6 +144,19 @@ def test_a_foreign_organisation_and_none_answer_alike() -> None:
         assert (reply.status, reply.document["code"]) == (404, "not_found")
         assert reply.document.keys() == absent.document.keys()
     assert send(eve, "GET", PATH).document["data"] == []
+
+
+def test_control_without_that_care_a_foreign_one_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: whoever does not belong to it is told so, and thereby that it exists."""
+
+    def as_it_is(caller: Caller, named: str, needed: Permission | None) -> Caller:
+        acting = caller.acting_for(identifiers.parse("par", named))
+        standing.check(acting, needed)
+        return acting
+
+    monkeypatch.setattr(authentication, "_for_organisation", as_it_is)
+    firm, eve = company(person("olga")), person("eve")
+    assert send(eve, "GET", firm.path).status == 403
 
 
 def test_a_person_is_no_organisation() -> None:
