@@ -23,6 +23,7 @@ help:
 	@echo "make docs        write the generated documents again"
 
 demo: .venv/runtime
+	@case "$(PORT)" in ''|*[!0-9]*) echo "PORT must be a number from 1 to 65535, not '$(PORT)'."; exit 2;; esac
 ifdef KAFKA
 	@$(DEMO_ENV) $(PY) -m devservers run --require --as-setting kafka -- $(PY) manage.py demo --port $(PORT)
 else

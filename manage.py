@@ -10,7 +10,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         from django.core.management import execute_from_command_line
-        from django.db import InterfaceError, OperationalError, ProgrammingError
+        from django.db import DatabaseError, IntegrityError, InterfaceError
 
         from config.env import SettingError
     except ImportError as error:
@@ -20,8 +20,8 @@ def main() -> None:
     except SettingError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
-    except (InterfaceError, OperationalError, ProgrammingError) as error:
-        if "--traceback" in sys.argv:
+    except (InterfaceError, DatabaseError) as error:
+        if "--traceback" in sys.argv or isinstance(error, IntegrityError):
             raise
         sys.stderr.write(f"The database cannot be used: {error}. Is it there, and migrated (`manage.py migrate`)?\n")
         sys.exit(1)

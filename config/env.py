@@ -7,11 +7,15 @@ sentence (`SettingError`), never with a default that nobody asked for.
 import os
 import re
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 PORT_MAX = 65535
+DIGITS_MAX = 18
+
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
 
 
 class SettingError(Exception):
@@ -27,6 +31,8 @@ def text(name: str, default: str = "") -> str:
         return Path(path).read_text(encoding="utf-8").rstrip("\n")
     except OSError as error:
         raise SettingError(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise SettingError(f"{name}_FILE names {path}, which is no text in UTF-8.") from None
 
 
 def one_line(name: str, default: str) -> str:
@@ -34,6 +40,14 @@ def one_line(name: str, default: str) -> str:
     value = text(name, default)
     if not value.isprintable():
         raise SettingError(f"{name} must be one line of printable characters.")
+    return value
+
+
+def sender(name: str, default: str) -> str:
+    """Return the variable as who a message is from: `Name <name@host>` or an address alone."""
+    value = one_line(name, default)
+    if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", parseaddr(value)[1]):
+        raise SettingError(f"{name} must look like Paysettle <no-reply@example.org>, not {value!r}.")
     return value
 
 
@@ -46,16 +60,36 @@ def kafka_name(name: str, default: str) -> str:
 
 
 def address(name: str, default: str) -> str:
-    """Return the variable as a web address without a final slash: http or https, a host, no path."""
+    """Return the variable as a web address without a final slash: http or https, a host, perhaps a port, no path."""
     value = text(name, default).rstrip("/")
-    try:
-        url = urlsplit(value)
-        fine = url.scheme in {"http", "https"} and bool(url.hostname) and not url.path and url.port != 0
-    except ValueError:
-        fine = False
-    if not fine:
+    if not _is_address(value):
         raise SettingError(f"{name} must look like https://pay.example.org, not {value!r}.")
     return value
+
+
+def origins(name: str) -> list[str]:
+    """Return the variable as a list of web addresses, whose host may begin with `*.`."""
+    found = words(name)
+    for origin in found:
+        if not _is_address(origin.replace("://*.", "://", 1)):
+            raise SettingError(f"{name} must look like https://a.example.org,https://*.b.example, not {origin!r}.")
+    return found
+
+
+def hosts(name: str, default: str) -> list[str]:
+    """Return the variable as a list of host names without ports; `.example.org` is all of a domain, `*` is any."""
+    found = words(name, default)
+    for host in found:
+        if host != "*" and not re.fullmatch(rf"\.?{_HOST}", host):
+            raise SettingError(f"{name} must look like pay.example.org,127.0.0.1; {host!r} is no host name.")
+    if not found:
+        raise SettingError(f"{name} is empty: nobody could call the service.")
+    return found
+
+
+def _is_address(value: str) -> bool:
+    found = re.fullmatch(rf"https?://{_HOST}(?::([0-9]{{1,5}}))?", value)
+    return found is not None and (found[1] is None or 1 <= int(found[1]) <= PORT_MAX)
 
 
 def boolean(name: str, *, default: bool) -> bool:
@@ -75,7 +109,7 @@ def integer(name: str, default: int, *, least: int, most: int) -> int:
     value = text(name).strip()
     if not value:
         return default
-    if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+    if not value.isascii() or not value.isdigit() or len(value) > DIGITS_MAX or not least <= int(value) <= most:
         raise SettingError(f"{name} must be a whole number from {least} to {most}, not {value!r}.")
     return int(value)
 
@@ -90,7 +124,7 @@ def brokers(name: str) -> str:
     found = words(name)
     for word in found:
         host, colon, port = word.rpartition(":")
-        good = bool(re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", host)) and bool(colon)
+        good = bool(re.fullmatch(_HOST, host)) and bool(colon)
         if not good or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= PORT_MAX:
             raise SettingError(f"{name} must look like host:9092,host:9092; {word!r} is no such place.")
     return ",".join(found)
@@ -159,6 +193,8 @@ def database(name: str, default: str) -> dict[str, Any]:
     except ValueError:
         raise SettingError(f"{name} is not a database address.") from None
     path = unquote(url.path).removeprefix("/")
+    if not path.isprintable():
+        raise SettingError(f"{name} names a database with unprintable characters.")
     if url.scheme == "sqlite" and path:
         return _sqlite(path)
     if url.scheme in {"mysql", "mariadb"} and path and url.hostname:

@@ -3,17 +3,18 @@
 Servers and workers log to stdout; other commands answer there and log to stderr.
 """
 
-import json
 import logging
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
+import orjson
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-_write_json = json.JSONEncoder(default=str, separators=(",", ":")).encode
+_ADDRESS = re.compile(r"""[^\s"'<>@\\(]+@[A-Za-z0-9][A-Za-z0-9.-]*""")
 
 
 def configure(*, level: str) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def configure(*, level: str) -> dict[str, Any]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         # Without the variables of each frame: they would carry tokens, notes and addresses.
         structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-        structlog.processors.JSONRenderer(serializer=lambda line, **_: _write_json(line)),
+        structlog.processors.JSONRenderer(serializer=_line),
     ]
     structlog.configure(
         processors=[*begin, _add_name, *end],
@@ -69,6 +70,12 @@ class _Lines:
         place.flush()
 
     debug = info = warning = error = critical = exception = log = msg
+
+
+def _line(fields: EventDict, **_: Any) -> str:
+    text = orjson.dumps(fields, default=str).decode()
+    # Other people's exceptions quote what they choke on: a mail server the recipient, a database the duplicate value.
+    return _ADDRESS.sub("[address]", text) if "@" in text else text
 
 
 def _factory(place: str) -> Callable[..., _Lines]:

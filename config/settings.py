@@ -29,8 +29,8 @@ if not SECRET_KEY:
 if len(SECRET_KEY) < SECRET_KEY_LENGTH_MIN and not (DEBUG or DEMO):
     raise env.SettingError(f"SECRET_KEY must have {SECRET_KEY_LENGTH_MIN} characters or more, not {len(SECRET_KEY)}.")
 
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
-CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 
 # --- What it is made of -----------------------------------------------------------------------------------------
 
@@ -141,6 +141,7 @@ ACCOUNT_PRESERVE_USERNAME_CASING = False
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "administrator", "operator", "paysettle", "root", "support", "system"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_CHANGE_EMAIL = True  # one address for each person; a new one replaces the old one once it is verified
@@ -304,6 +305,6 @@ EMAIL_HOST_PASSWORD = _email.password
 EMAIL_USE_TLS = _email.use_tls
 EMAIL_USE_SSL = _email.use_ssl
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.one_line("EMAIL_FROM", "Paysettle <no-reply@localhost>")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.sender("EMAIL_FROM", "Paysettle <no-reply@localhost>")
 MAIL_LEASE_S = env.integer("MAIL_LEASE_S", 120, least=1, most=3600)
 MAIL_ATTEMPTS_MAX = env.integer("MAIL_ATTEMPTS_MAX", 10, least=1, most=100)

@@ -11,7 +11,7 @@ urlpatterns = [
     path("api/v1/", include("paysettle.settlements.api.urls")),
     path("api/v1/", include("paysettle.notifications.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema", http_method_names=["get"]), name="docs"),
     path("admin/", admin.site.urls),
 ]
 

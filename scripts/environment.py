@@ -34,10 +34,11 @@ def main(lock):
     path = os.path.join(ROOT, lock)
     with open(path, "rb") as file:
         content = hashlib.sha256(file.read()).hexdigest()
-    wanted = "%s %s Python %d.%d" % (lock, content, *sys.version_info[:2])
+    version = "Python %d.%d" % tuple(sys.version_info[:2])
+    wanted = "%s %s %s" % (lock, content, version)
     if _read(_stamp(lock)) == wanted and os.path.exists(PYTHON):
         return
-    if not os.path.exists(PYTHON) or "Python %d.%d" % sys.version_info[:2] not in (_read(_stamp(lock)) or wanted):
+    if not os.path.exists(PYTHON) or version not in (_read(_stamp(lock)) or wanted):
         sys.stderr.write("Making the virtual environment in .venv ...\n")
         _run([sys.executable, "-m", "venv", "--clear", FOLDER])
     sys.stderr.write("Installing the packages of %s (once; about half a minute) ...\n" % lock)

@@ -16,6 +16,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+# Not only test modules assert: what they share says just as much when it fails.
+pytest.register_assert_rewrite("tests.money", "tests.safety")
+
 KIND = os.environ.get("TEST_DB", "sqlite")
 FOLDER = Path(tempfile.mkdtemp(prefix="paysettle-test-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)

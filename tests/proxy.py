@@ -35,16 +35,15 @@ class Proxy:
         self.cuts = 0
         self.refusing = False
         self._where: Where | None = None
-        self._skip = 0
         self._refuse_afterwards = False
         self._lock = threading.Lock()
         self._pairs: set[_Pair] = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut_at_commit(self, where: Where, *, skip: int = 0, refuse_afterwards: bool = False) -> None:
-        """Cut the next COMMIT, or the one after `skip` others; then perhaps take no new connections either."""
+    def cut_at_commit(self, where: Where, *, refuse_afterwards: bool = False) -> None:
+        """Cut the next COMMIT; then perhaps take no new connections either."""
         with self._lock:
-            self._where, self._skip, self._refuse_afterwards = where, skip, refuse_afterwards
+            self._where, self._refuse_afterwards = where, refuse_afterwards
 
     def cut_all(self) -> None:
         """Cut every connection that is open now."""
@@ -62,9 +61,6 @@ class Proxy:
             return None
         with self._lock:
             if self._where is None:
-                return None
-            if self._skip:
-                self._skip -= 1
                 return None
             where, self._where = self._where, None
             self.cuts += 1

@@ -27,6 +27,9 @@ PROCESSES = 1 if KIND == "sqlite" else 2
 
 START_S = 30
 
+TOKEN_USE_S = 120
+"""A load may take longer than a token lives."""
+
 
 def free_port() -> int:
     """Return a port that nobody listens on now."""
@@ -56,8 +59,16 @@ class Client:
 
     def __init__(self, address: str, who: Person | None = None) -> None:
         self.address = address
-        self.token = "" if who is None else token(who)
+        self._who = who
+        self._token, self._issued_at = "", 0.0
         self._pool = urllib3.PoolManager(maxsize=64, retries=False, timeout=urllib3.Timeout(30))
+
+    @property
+    def token(self) -> str:
+        """An access token that is good for some more minutes; "" for nobody."""
+        if self._who is not None and (not self._token or time.monotonic() - self._issued_at > TOKEN_USE_S):
+            self._token, self._issued_at = token(self._who), time.monotonic()
+        return self._token
 
     def get(self, path: str, **headers: str) -> Reply:
         """GET a path below the address."""

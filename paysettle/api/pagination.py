@@ -22,7 +22,7 @@ M = TypeVar("M", bound=Model)
 def limit_of(request: HttpRequest) -> int:
     """Return the asked-for page size; raise InvalidRequest for nonsense."""
     text = request.GET.get("limit", str(LIMIT_DEFAULT))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LIMIT_MAX):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LIMIT_MAX)) and 1 <= int(text) <= LIMIT_MAX):
         raise InvalidRequest([FieldError("?limit", "not_in_range", f"A number from 1 to {LIMIT_MAX} is expected.")])
     return int(text)
 

@@ -27,7 +27,10 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     KEY,
     OpenApiParameter.HEADER,
     required=True,
-    description="1 to 255 printable ASCII characters, a UUID for instance; the same key and body give the same answer.",
+    description=(
+        "1 to 255 printable ASCII characters, a UUID for instance. The same key and request give the same answer;"
+        " another request with it is refused."
+    ),
 )
 PAGE = [
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 25}),
@@ -92,6 +95,9 @@ class ProblemDocument(serializers.Serializer[None]):
     code = serializers.CharField(help_text="One of the catalogue of errors.")
     retryable = serializers.BooleanField(help_text="The same request may succeed later.")
     request_id = serializers.CharField()
+    instance = serializers.CharField(  # type: ignore[assignment]  # the field, not the property of serializers
+        help_text="The name of this occurrence: `/requests/` and the request id."
+    )
     errors = FieldErrorDocument(many=True, required=False)  # type: ignore[assignment]  # the field, not the property of serializers
 
 

@@ -20,6 +20,7 @@ from paysettle.kernel.money import AMOUNT_MINOR_MAX, Money, exponent
 T = TypeVar("T")
 
 KEY_LENGTH_MAX = 255
+_JOINERS = "\u200c\u200d"
 _KEY = "HTTP_IDEMPOTENCY_KEY"
 
 
@@ -36,7 +37,7 @@ class IdempotencyKeyInvalid(DomainError):
 
     code = "idempotency_key_invalid"
     status = HTTPStatus.BAD_REQUEST
-    title = f"The header Idempotency-Key must be 1 to {KEY_LENGTH_MAX} printable ASCII characters."
+    title = f"An idempotency key is 1 to {KEY_LENGTH_MAX} printable ASCII characters."
 
 
 def idempotency_key(request: HttpRequest) -> str:
@@ -52,6 +53,17 @@ def check_key(key: str) -> str:
     if not (1 <= len(key) <= KEY_LENGTH_MAX and key.isascii() and key.isprintable()):
         raise IdempotencyKeyInvalid
     return key
+
+
+def _is_control(letter: str) -> bool:
+    """Tell whether a character orders or hides others, or is none at all.
+
+    The two joiners are let through: Persian words and emoji of several parts are written with them.
+    """
+    if letter.isascii():
+        return not letter.isprintable()
+    is_noncharacter = ord(letter) & 0xFFFE == 0xFFFE or "\ufdd0" <= letter <= "\ufdef"
+    return is_noncharacter or (letter not in _JOINERS and unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"})
 
 
 class Fields:
@@ -75,7 +87,7 @@ class Fields:
             return self._note(name, "empty", "This must not be empty.", "")
         if len(normal) > longest:
             return self._note(name, "too_long", f"At most {longest} characters are allowed.", "")
-        if any(unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"} for letter in normal):
+        if any(map(_is_control, normal)):
             return self._note(name, "not_printable", "Control and formatting characters are not allowed.", "")
         return normal
 

@@ -1,28 +1,15 @@
 """Is everything there that a process needs? Each fault is one sentence and an exit code, and nothing is half made."""
 
 import socket
+from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import Error, connection
-from django.db.migrations.executor import MigrationExecutor
 
 from paysettle.events.kafka import client
+from paysettle.identity import jwt_keys
 
 PORT_MAX = 65535
-
-
-def require_database() -> None:
-    """Raise CommandError unless the database answers and is migrated."""
-    try:
-        connection.ensure_connection()
-        pending = MigrationExecutor(connection).migration_plan(MigrationExecutor(connection).loader.graph.leaf_nodes())
-    except Error as error:
-        place = connection.settings_dict["HOST"] or connection.settings_dict["NAME"]
-        raise CommandError(f"The database at {place} cannot be used: {error}.") from None
-    if pending:
-        raise CommandError(f"The database lacks {len(pending)} migrations: run `manage.py migrate` first.")
-    connection.close()
 
 
 def require_bus() -> None:
@@ -32,6 +19,24 @@ def require_bus() -> None:
             client.check_options()
         except ValueError as error:
             raise CommandError(f"KAFKA_OPTIONS makes no sense: {error}.") from None
+
+
+def require_keys() -> None:
+    """Raise CommandError unless there are keys that sign access tokens."""
+    try:
+        jwt_keys.current()
+    except jwt_keys.KeyFileError as error:
+        raise CommandError(str(error)) from None
+
+
+def require_mail() -> None:
+    """Raise CommandError if messages go to files and their folder cannot be made; a mail server is asked later."""
+    if settings.EMAIL_BACKEND.endswith("FileBackend"):
+        try:
+            Path(settings.EMAIL_FILE_PATH).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"EMAIL_URL names the folder {settings.EMAIL_FILE_PATH}, which cannot be made: {error.strerror}."
+            raise CommandError(message) from None
 
 
 def require_port(host: str, port: int) -> None:

@@ -5,13 +5,12 @@ are gap-free and in commit order. A cursor over an auto-increment id is neither:
 that reads the log (relay, consumers, verifier) reads positions and nothing else. Rule MR12.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from paysettle.kernel import transactions
+from paysettle.kernel import compact_json, transactions
 from paysettle.kernel.transactions import Transaction
 
 _COLUMNS = (
@@ -78,7 +77,7 @@ def _values(tx: Transaction, event: NewEvent) -> list[Any]:
         event.type,
         event.actor,
         event.party,
-        json.dumps(event.data, separators=(",", ":")),
+        compact_json.dumps(event.data),
         event.request_id,
         tx.time(event.at),
     ]

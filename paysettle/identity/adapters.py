@@ -4,8 +4,10 @@ Answers keep allauth's documented shapes. None of them tells whether an address 
 """
 
 from dataclasses import replace
+from smtplib import SMTPException
 from typing import Any
 
+import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.core import context as request_context
@@ -25,6 +27,8 @@ from paysettle.identity.operations.registration import HandleInvalid, HandleTake
 from paysettle.kernel import identifiers
 
 PASSWORD_LENGTH_MAX = 256
+
+_log = structlog.get_logger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -94,8 +98,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         browser_sessions.ensure(request)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a mail that names this installation by its settings, never by the Host header of the request."""
-        super().send_mail(template_prefix, email, {"current_site": _Site(), **context})
+        """Send a mail that names this installation by its settings, never by the Host header of the request.
+
+        What was done is done: where the mail server is away, the answer is the same and another code can be asked for.
+        """
+        try:
+            super().send_mail(template_prefix, email, {"current_site": _Site(), **context})
+        except (SMTPException, OSError) as error:
+            _log.warning("mail_not_sent", template=template_prefix, error=type(error).__name__)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:  # noqa: ARG002
         """Count attempts per login; allauth's Host header has a port that anybody may vary to start anew."""

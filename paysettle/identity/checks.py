@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, Error, register
 from paysettle.identity import jwt_keys
 
 
-@register("security")
+@register("security", deploy=True)
 def jwt_keys_are_usable(**_: Any) -> list[CheckMessage]:
     """Report a file of JWT keys that is missing or wrong."""
     try:

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from paysettle.identity.models import User
@@ -20,7 +22,14 @@ class SignUpForm(forms.Form):
         tells whether the address is known. The new person is never sent the code (`AccountAdapter`).
         """
         self.account_already_exists = False
-        return super().clean() or self.cleaned_data
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "password" in cleaned:  # allauth asks without the person, who may have chosen their own name
+            person = User(username=cleaned.get("username", ""), email=cleaned.get("email", ""))
+            try:
+                validate_password(cleaned["password"], person)
+            except ValidationError as error:
+                self.add_error("password", error)
+        return cleaned
 
     def signup(self, request: HttpRequest, user: User) -> None:
         """Add nothing: allauth requires the method."""

@@ -51,6 +51,11 @@ def people_with_verified_address(email: str) -> list[User]:
     return [holder.user for holder in holders.select_related("user")]
 
 
+def has_verified(user: User) -> bool:
+    """Tell whether the address of a person is verified as theirs."""
+    return VerifiedAddress.objects.filter(digest=addresses.digest(user.email), user=user).exists()
+
+
 def memberships_of(user_id: UUID) -> list[Membership]:
     """Return the memberships of a person with their parties, the oldest first."""
     return list(Membership.objects.filter(user_id=user_id).select_related("party").order_by("created_at", "id"))

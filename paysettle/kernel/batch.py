@@ -4,7 +4,6 @@ An operation brings its own steps (`Operation`, `Book`); the order of the steps,
 stored under them are the same for all and stand here.
 """
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from uuid import UUID
 import structlog
 from django.db import Error
 
-from paysettle.kernel import transactions
+from paysettle.kernel import compact_json, transactions
 from paysettle.kernel.errors import DomainError, InternalError
 from paysettle.kernel.idempotency import Answer, Item, Keys
 from paysettle.kernel.transactions import Contended, Fault, LockWaitTimedOut, Transaction
@@ -136,7 +135,7 @@ def _run(
 ) -> list[Outcome]:
     prepared = transactions.read(lambda: [(item, operation.prepare(item)) for item in items])
     work = partial(_execute, operation, prepared)
-    return transactions.run(work, repeatable=True, attempts=attempts, skip_locked=skip_locked)
+    return transactions.run(work, repeatable=True, plain=True, attempts=attempts, skip_locked=skip_locked)
 
 
 def _execute(operation: Operation[I], prepared: Sequence[tuple[I, Any]], tx: Transaction) -> list[Outcome]:
@@ -161,11 +160,11 @@ def _decide(book: Book[I], keys: Keys, item: I, now: datetime) -> Outcome:
     except DomainError as refusal:
         if not refusal.stored:
             return refusal
-        text = json.dumps(refusal.problem(request_id=item.request_id), separators=(",", ":"))
+        text = compact_json.dumps(refusal.problem(request_id=item.request_id))
         answer = Answer(refusal.status, text, None, item.request_id)
         keys.remember(item, answer, success=False, at=now)
         return answer
-    text = json.dumps(success.document, separators=(",", ":"))
+    text = compact_json.dumps(success.document)
     answer = Answer(success.status, text, success.object_id, item.request_id)
     keys.remember(item, answer, success=True, at=now)
     return answer

@@ -30,7 +30,7 @@ class DomainError(Exception):
         self.members = members
 
     def problem(self, *, request_id: str) -> dict[str, Any]:
-        """Return the RFC 9457 problem document for this refusal."""
+        """Return the RFC 9457 problem document for this refusal; its `instance` is a name and no address."""
         return {
             "type": f"/errors#{self.code}",
             "title": self.title,
@@ -39,6 +39,7 @@ class DomainError(Exception):
             "code": self.code,
             "retryable": self.retryable,
             "request_id": request_id,
+            "instance": f"/requests/{request_id}",
             **self.members,
         }
 

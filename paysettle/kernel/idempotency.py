@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from paysettle.kernel import identifiers
+from paysettle.kernel import compact_json, identifiers
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.transactions import Transaction
 
@@ -86,7 +86,7 @@ class Answer:
 
 def fingerprint(*parts: Any) -> bytes:
     """Return the SHA-256 of a request: of its parts in canonical JSON (sorted keys, no blanks)."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).digest()
+    return hashlib.sha256(compact_json.canonical(parts)).digest()
 
 
 _STORED = (

@@ -124,10 +124,14 @@ class Transaction:
     Statements use `%s` for every parameter on every database. Identifiers travel as 16 bytes, times through `time`.
     """
 
-    def __init__(self, connection: BaseDatabaseWrapper, *, skip_locked: bool = False) -> None:
-        self._connection = connection
+    def __init__(self, connection: BaseDatabaseWrapper, *, plain: bool = False, skip_locked: bool = False) -> None:
+        self.connection = connection
         self._failed = False
         self.mysql = connection.vendor == "mysql"
+        self.plain = plain and self.mysql
+        """Whether BEGIN travels with the first statements: then nothing but this object may use the connection."""
+        self._begun = not self.plain
+        self._running = False
         self.skip_locked = skip_locked and self.mysql
         # SQLite's transactions are exclusive from BEGIN on.
         self.for_update = "" if not self.mysql else " FOR UPDATE SKIP LOCKED" if self.skip_locked else " FOR UPDATE"
@@ -156,6 +160,7 @@ class Transaction:
     @contextmanager
     def together(self) -> Iterator[None]:
         """Send what the block inserts and updates at its end, on MySQL in one round trip. Nothing may be read in it."""
+        self.fetch_asked()
         waiting: list[_Write] = []
         self._waiting = waiting
         try:
@@ -231,6 +236,26 @@ class Transaction:
         """Run the last statements of this transaction, together with COMMIT where the database can."""
         self.committing = True
         self._run([*statements, ("COMMIT", ())] if self.mysql else statements)
+        self._begun = not self.plain
+
+    def end(self) -> None:
+        """Commit a plain transaction that had nothing to write last."""
+        if self.plain and self._begun:
+            self.write_last([])
+
+    def roll_back(self) -> None:
+        """Undo a plain transaction, as far as the connection still lets us: the server undoes what is cut off."""
+        if self._begun:
+            try:
+                self.connection.rollback()
+            except Error:
+                self.connection.close()
+
+    def allow_only_ours(self, execute: Callable[..., Any], *arguments: Any) -> Any:
+        """Refuse a statement of somebody else on this connection, which might run outside of the transaction."""
+        if not self._running:
+            raise RuntimeError("A plain transaction runs nothing but its own statements.")
+        return execute(*arguments)
 
     def _ask(self, statements: list[Statement]) -> "Reply":
         reply = Reply(self, statements)
@@ -238,7 +263,9 @@ class Transaction:
         return reply
 
     def fetch_asked(self) -> None:
-        """Let all replies that are due have their rows; a Reply calls it."""
+        """Let all replies that are due have their rows; whatever runs next is preceded by it."""
+        if not self._asked:
+            return
         due, self._asked = self._asked, []
         results = iter(self._run([statement for reply in due for statement in reply.statements]))
         for reply in due:
@@ -262,23 +289,24 @@ class Transaction:
             return []
         if self._waiting is not None:
             raise RuntimeError("Nothing may be read while writes are being put together.")
+        self.fetch_asked()
+        self._running = True
         try:
-            with self._connection.cursor() as cursor:
-                if self.mysql:
-                    sql = "; ".join(text for text, _ in statements)
-                    cursor.execute(*_written(sql, [value for _, values in statements for value in values]))
-                    results = [_result(cursor)]
-                    while cursor.nextset():
-                        results.append(_result(cursor))
-                    return results
-                results = []
-                for statement in statements:
-                    cursor.execute(*statement)
-                    results.append(_result(cursor))
-                return results
+            with self.connection.cursor() as cursor:
+                return (
+                    _run_in_one(cursor, self._with_begin(statements)) if self.mysql else _run_each(cursor, statements)
+                )
         except Error:
             self._failed = True
             raise
+        finally:
+            self._running = False
+
+    def _with_begin(self, statements: Sequence[Statement]) -> Sequence[Statement]:
+        if self._begun:
+            return statements
+        self._begun = True
+        return [_BEGIN, *statements]
 
 
 class Reply:
@@ -302,6 +330,7 @@ class Reply:
         self._rows = rows
 
 
+_BEGIN: Statement = ("START TRANSACTION", ())
 _CLOCK = "SELECT UTC_TIMESTAMP(6)"
 
 
@@ -355,6 +384,24 @@ _LITERALS: dict[type, Callable[[Any], str]] = {
 }
 
 
+def _run_in_one(cursor: Any, statements: Sequence[Statement]) -> list[_Result]:
+    """Run statements in one round trip; a BEGIN in front has no result that anybody waits for."""
+    sql = "; ".join(text for text, _ in statements)
+    cursor.execute(*_written(sql, [value for _, values in statements for value in values]))
+    results = [_result(cursor)]
+    while cursor.nextset():
+        results.append(_result(cursor))
+    return results[1:] if statements[0] == _BEGIN else results
+
+
+def _run_each(cursor: Any, statements: Sequence[Statement]) -> list[_Result]:
+    results = []
+    for statement in statements:
+        cursor.execute(*statement)
+        results.append(_result(cursor))
+    return results
+
+
 def _result(cursor: Any) -> _Result:
     return _Result(cursor.fetchall() if cursor.description else [], cursor.rowcount)
 
@@ -391,13 +438,14 @@ def is_open() -> bool:
     with suppress(RuntimeError):
         asyncio.get_running_loop()
         return False
-    return connections[DEFAULT_DB_ALIAS].in_atomic_block
+    return getattr(_open, "transaction", None) is not None or connections[DEFAULT_DB_ALIAS].in_atomic_block
 
 
 def run(
     work: Callable[[Transaction], T],
     *,
     repeatable: bool = False,
+    plain: bool = False,
     attempts: int = ATTEMPTS_MAX,
     skip_locked: bool = False,
 ) -> T:
@@ -405,7 +453,8 @@ def run(
 
     `work` may run several times: it must not touch anything but the transaction. With `repeatable` it finds out by
     itself what an earlier run has committed (by its idempotency keys), so it is run again after a COMMIT whose
-    outcome is unknown. With `skip_locked` its locks pass over rows that others hold.
+    outcome is unknown. With `plain` it uses nothing but the Transaction, no model, and on MySQL BEGIN and COMMIT cost
+    no round trip of their own. With `skip_locked` its locks pass over rows that others hold.
 
     Raises OutcomeUnknown when the outcome is unknown and running again is not allowed or does not help within
     PATIENCE_S, Contended after `attempts` runs that the database took back, Unavailable when nothing was done,
@@ -418,7 +467,7 @@ def run(
     rolled_back = 0
     unknown = False
     while True:
-        tx = Transaction(connection, skip_locked=skip_locked)
+        tx = Transaction(connection, plain=plain, skip_locked=skip_locked)
         try:
             return _once(tx, work)
         except Error as error:
@@ -467,12 +516,24 @@ def read(work: Callable[[], T]) -> T:
 
 def _once(tx: Transaction, work: Callable[[Transaction], T]) -> T:
     try:
-        with transaction.atomic(durable=True):
+        with _plainly(tx) if tx.plain else transaction.atomic(durable=True):
             _open.transaction = tx
             result = work(tx)
             if tx.collected and _last_step is not None:
                 _last_step(tx)
+            tx.end()
             tx.committing = True
         return result
     finally:
         _open.transaction = None
+
+
+@contextmanager
+def _plainly(tx: Transaction) -> Iterator[None]:
+    """Let a plain transaction have the connection, and undo it when it does not come to its end."""
+    with tx.connection.execute_wrapper(tx.allow_only_ours):
+        try:
+            yield
+        except BaseException:
+            tx.roll_back()
+            raise

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -96,25 +97,49 @@ class Posting:
     """The locked holds and accounts of a batch, and what the batch books on them."""
 
     def __init__(self, tx: Transaction, account_ids: Iterable[UUID], hold_ids: Iterable[UUID] = ()) -> None:
-        """Lock the holds, then the accounts. Whatever does not exist raises KeyError when it is used."""
+        """Lock the holds, then the accounts, before anything that is asked later is read.
+
+        Whatever does not exist raises KeyError when it is used.
+        """
         self._tx = tx
-        self._holds = _lock_holds(tx, hold_ids)
-        self._holds_before = {hold.id: hold.moves for hold in self._holds.values()}
-        self._accounts: dict[UUID, AccountView] = {}
+        self._hold_rows = tx.ask(_HOLDS + tx.for_update, {hold_id.bytes for hold_id in hold_ids})
+        self._account_rows = tx.ask(_ACCOUNTS + tx.for_update, {account_id.bytes for account_id in account_ids})
+        self._holds_before: dict[UUID, int] = {}
         self._accounts_before: dict[UUID, tuple[int, int]] = {}
         self._last_booked_at: dict[UUID, datetime] = {}
         self._transfers: list[tuple[Any, ...]] = []
         self._entries: list[tuple[Any, ...]] = []
         self._placed: list[NewHold] = []
         self._hold_moves: list[tuple[Any, ...]] = []
-        rows = tx.fetch_in(_ACCOUNTS + tx.for_update, {account_id.bytes for account_id in account_ids})
-        for id_, currency, balance_minor, held_minor, sequence, floor_minor, state, booked_at in rows:
+
+    @cached_property
+    def _accounts(self) -> dict[UUID, AccountView]:
+        found = {}
+        for id_, currency, balance_minor, held_minor, sequence, floor_minor, state, at in self._account_rows.rows:
             account_id = UUID(bytes=bytes(id_))
-            self._accounts[account_id] = AccountView(
+            found[account_id] = AccountView(
                 account_id, currency, balance_minor, held_minor, sequence, floor_minor, state
             )
             self._accounts_before[account_id] = (sequence, held_minor)
-            self._last_booked_at[account_id] = parse_time(booked_at)
+            self._last_booked_at[account_id] = parse_time(at)
+        return found
+
+    @cached_property
+    def _holds(self) -> dict[UUID, HoldView]:
+        found = {}
+        for id_, account, amount_minor, captured_minor, released_minor, moves, expires_at in self._hold_rows.rows:
+            hold_id = UUID(bytes=bytes(id_))
+            found[hold_id] = HoldView(
+                hold_id,
+                UUID(bytes=bytes(account)),
+                amount_minor,
+                captured_minor,
+                released_minor,
+                moves,
+                parse_time(expires_at),
+            )
+            self._holds_before[hold_id] = moves
+        return found
 
     def require(self, account_ids: Iterable[UUID], hold_ids: Iterable[UUID] = ()) -> None:
         """Raise RowLocked if one of them was passed over because somebody else holds it."""
@@ -316,20 +341,3 @@ class Posting:
             ],
             guard=("moves",),
         )
-
-
-def _lock_holds(tx: Transaction, hold_ids: Iterable[UUID]) -> dict[UUID, HoldView]:
-    found = {}
-    rows = tx.fetch_in(_HOLDS + tx.for_update, {hold_id.bytes for hold_id in hold_ids})
-    for id_, account, amount_minor, captured_minor, released_minor, moves, expires_at in rows:
-        hold = HoldView(
-            UUID(bytes=bytes(id_)),
-            UUID(bytes=bytes(account)),
-            amount_minor,
-            captured_minor,
-            released_minor,
-            moves,
-            parse_time(expires_at),
-        )
-        found[hold.id] = hold
-    return found

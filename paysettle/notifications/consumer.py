@@ -1,11 +1,10 @@
 """The consumer of the log: writes each party's inbox entries and queues their mail, in one transaction."""
 
-import json
 from collections.abc import Sequence
 
 from paysettle.events.consumers import Consumer
 from paysettle.events.envelope import RecordedEvent
-from paysettle.kernel import identifiers
+from paysettle.kernel import compact_json, identifiers
 from paysettle.kernel.transactions import Transaction
 from paysettle.notifications import queries
 from paysettle.notifications.models import MailState
@@ -20,7 +19,7 @@ def deliver(tx: Transaction, events: Sequence[RecordedEvent]) -> None:
     entries, mails = [], []
     for event, notice in told:
         entry_id = identifiers.new().bytes
-        data = json.dumps(notice.data(), separators=(",", ":"))
+        data = compact_json.dumps(notice.data())
         entries.append((entry_id, notice.recipient_id.bytes, notice.kind.value, data, event.event_id.bytes, now))
         mails += [
             (identifiers.new().bytes, entry_id, user.bytes, MailState.WAITING.value, 0, now, "")

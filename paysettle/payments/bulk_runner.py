@@ -11,19 +11,20 @@ from django.db import connections
 
 from paysettle.kernel.errors import OutcomeUnknown, Unavailable
 from paysettle.payments.operations import bulk
+from paysettle.payments.operations.bulk import BatchOrder
 
 _log = structlog.get_logger(__name__)
 _executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bulk")
 
 
-def start(batch_id: UUID) -> "Future[None]":
+def start(batch_id: UUID, order: BatchOrder) -> "Future[None]":
     """Carry a batch out in the thread for bulk; the future ends when the batch is done or was given up for now."""
-    return _executor.submit(_run, batch_id)
+    return _executor.submit(_run, batch_id, order)
 
 
-def _run(batch_id: UUID) -> None:
+def _run(batch_id: UUID, order: BatchOrder) -> None:
     try:
-        bulk.carry_out(batch_id)
+        bulk.carry_out(batch_id, order)
     except (Unavailable, OutcomeUnknown):
         _log.warning("batch_left_to_the_worker", batch=str(batch_id))
     except Exception:

@@ -1,9 +1,10 @@
 """Questions about payments."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -64,9 +65,32 @@ def due_holds(at: datetime, *, limit: int) -> list[UUID]:
     return list(rows.values_list("id", flat=True)[:limit])
 
 
-def open_items(batch_id: UUID, *, limit: int) -> list[PaymentBatchItem]:
+class OpenItem(NamedTuple):
+    """An item of a batch that has no outcome yet."""
+
+    id: UUID
+    n: int
+    key: str
+
+
+class ItemOutcome(NamedTuple):
+    """An item of a batch and its outcome so far: a status (0: none yet) and its document as JSON."""
+
+    n: int
+    key: str
+    status: int
+    outcome: str
+
+
+def open_items(batch_id: UUID, *, limit: int) -> list[OpenItem]:
     """Return the items of a batch that have no outcome yet, in order."""
-    return list(PaymentBatchItem.objects.filter(batch_id=batch_id, status=0).order_by("n")[:limit])
+    rows = PaymentBatchItem.objects.filter(batch_id=batch_id, status=0).order_by("n")
+    return [OpenItem(*row) for row in rows.values_list("id", "n", "item_key")[:limit]]
+
+
+def said(item_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return what the orders of items said, as JSON."""
+    return dict(PaymentBatchItem.objects.filter(id__in=list(item_ids)).values_list("id", "said"))
 
 
 def interrupted_batches(at: datetime, *, limit: int) -> list[PaymentBatch]:
@@ -87,9 +111,10 @@ def batch(*, party_id: UUID, batch_id: UUID) -> PaymentBatch:
     return found
 
 
-def batch_items(batch_id: UUID, *, after: int, limit: int) -> list[PaymentBatchItem]:
+def batch_items(batch_id: UUID, *, after: int, limit: int) -> list[ItemOutcome]:
     """Return items of a batch after a number, in order."""
-    return list(PaymentBatchItem.objects.filter(batch_id=batch_id, n__gt=after).order_by("n")[:limit])
+    rows = PaymentBatchItem.objects.filter(batch_id=batch_id, n__gt=after).order_by("n")
+    return [ItemOutcome(*row) for row in rows.values_list("n", "item_key", "status", "outcome")[:limit]]
 
 
 def batch_counts(batch_id: UUID) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
+from paysettle.api.methods import readable
 from paysettle.kernel import insert_only
 from paysettle.kernel.lane import lane
 
@@ -17,6 +18,7 @@ async def alive(_request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+@readable
 def ready(_request: HttpRequest) -> JsonResponse:
     """Answer 200 when every part is ready, else 503; names the parts, never the reasons behind them."""
     parts = {name: _state(part) for name, part in _PARTS.items()}

@@ -48,6 +48,20 @@ def test_make_without_python_is_one_sentence() -> None:
         ("SECRET_KEY", "", "SECRET_KEY is not set"),
         ("SECRET_KEY_FILE", "/no/such/file", "cannot be read"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be"),
+        ("SECRET_KEY_FILE", "/bin/true", "which is no text in UTF-8"),
+        ("DATABASE_URL", "sqlite:///a%00b", "unprintable characters"),
+        ("LANE_QUEUE_MAX", "9" * 5000, "LANE_QUEUE_MAX must be a whole number"),
+        ("ALLOWED_HOSTS", "http://x", "'http://x' is no host name"),
+        ("ALLOWED_HOSTS", "127.0.0.1:8000", "'127.0.0.1:8000' is no host name"),
+        ("ALLOWED_HOSTS", ",", "ALLOWED_HOSTS is empty"),
+        ("PUBLIC_URL", "http://a b", "PUBLIC_URL must look like"),
+        ("PUBLIC_URL", "http://a?b=1", "PUBLIC_URL must look like"),
+        ("PUBLIC_URL", "http://u:p@a", "PUBLIC_URL must look like"),
+        ("PUBLIC_URL", "http://a:70000", "PUBLIC_URL must look like"),
+        ("CSRF_TRUSTED_ORIGINS", "example.org", "CSRF_TRUSTED_ORIGINS must look like"),
+        ("CSRF_TRUSTED_ORIGINS", "https://a/b", "CSRF_TRUSTED_ORIGINS must look like"),
+        ("EMAIL_FROM", "<<>>", "EMAIL_FROM must look like"),
+        ("EMAIL_FROM", "nobody", "EMAIL_FROM must look like"),
         ("KAFKA_BOOTSTRAP_SERVERS", "broker", "KAFKA_BOOTSTRAP_SERVERS must look like host:9092"),
         ("KAFKA_BOOTSTRAP_SERVERS", "broker:99999", "KAFKA_BOOTSTRAP_SERVERS must look like host:9092"),
         ("KAFKA_OPTIONS", "security.protocol", "'security.protocol' has no value"),
@@ -68,18 +82,56 @@ def test_a_setting_that_makes_no_sense_is_one_sentence(setting: str, value: str,
     assert "Traceback" not in result.stderr
 
 
-def test_a_database_that_is_not_there_is_one_sentence() -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        "serve",
+        "worker",
+        "ledger verify",
+        "treasury deposit ana 1 EUR --reason r",
+        "wallets freeze acc_x --reason r",
+        "create_admin --username boss --email boss@example.org --generate",
+        "rekey_addresses",
+        "events parked",
+        "migrate",
+    ],
+)
+@pytest.mark.parametrize("url", ["mysql://nobody@127.0.0.1:9/x", "sqlite:////etc/passwd", "sqlite:////no/such/x.db"])
+def test_a_database_that_is_not_there_is_one_sentence(command: str, url: str) -> None:
     result = subprocess.run(
-        [sys.executable, "manage.py", "serve"],
+        [sys.executable, "manage.py", *command.split()],
         cwd=ROOT,
-        env={"SECRET_KEY": "x" * 50, "PATH": "/usr/bin", "DEBUG": "1", "DATABASE_URL": "mysql://nobody@127.0.0.1:9/x"},
+        env={"SECRET_KEY": "x" * 50, "PATH": "/usr/bin", "DATABASE_URL": url},
         text=True,
         capture_output=True,
         check=False,
     )
     assert result.returncode == 1
     assert "cannot be used" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_server_without_keys_is_one_sentence(tmp_path: Path) -> None:
+    environment = {"SECRET_KEY": "x" * 50, "PATH": "/usr/bin", "PAYSETTLE_VAR": str(tmp_path)}
+    for command in ("migrate", "serve"):  # the books need no keys
+        result = subprocess.run(
+            [sys.executable, "manage.py", command, "--verbosity", "0"],
+            cwd=ROOT,
+            env=environment,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+    assert result.returncode == 1
+    assert "run `manage.py jwt_keys create`" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("port", ["", "abc"])
+def test_a_port_that_is_none_is_one_sentence(port: str) -> None:
+    result = subprocess.run(["make", "demo", f"PORT={port}"], cwd=ROOT, text=True, capture_output=True, check=False)
+    assert result.returncode != 0
+    assert f"PORT must be a number from 1 to 65535, not '{port}'." in result.stdout
 
 
 def test_make_alone_explains_the_verbs() -> None:

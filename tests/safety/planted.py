@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from paysettle.kernel import transactions
 from paysettle.kernel.idempotency import Answer, Item, Keys
-from paysettle.kernel.transactions import Row, Statement, Transaction
+from paysettle.kernel.transactions import Reply, Row, Statement, Transaction
 
 
 class Naive(Transaction):
@@ -19,13 +19,21 @@ class Naive(Transaction):
     """
 
     meet: threading.Barrier | None = None
+    reads_accounts = False
     out_of_the_way = frozenset({"ledger_entry", "ledger_hold_move", "settlements_move"})
 
     def fetch_in(self, sql: str, values: Iterable[Any], parameters: Sequence[Any] = ()) -> list[Row]:
-        rows = super().fetch_in(sql.removesuffix(" FOR UPDATE"), values, parameters)
-        if self.meet is not None and "FROM ledger_account" in sql:
+        return super().fetch_in(sql.removesuffix(" FOR UPDATE"), values, parameters)
+
+    def ask(self, sql: str, values: Iterable[Any], parameters: Sequence[Any] = ()) -> Reply:
+        self.reads_accounts = self.reads_accounts or "FROM ledger_account" in sql
+        return super().ask(sql.removesuffix(" FOR UPDATE"), values, parameters)
+
+    def fetch_asked(self) -> None:
+        super().fetch_asked()
+        if self.meet is not None and self.reads_accounts:
+            self.reads_accounts = False
             self.meet.wait(timeout=10)  # so that all have read before one writes
-        return rows
 
     def inserts(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Statement]:
         return [] if table in self.out_of_the_way else super().inserts(table, columns, rows)

@@ -156,7 +156,7 @@ def _let_the_claim_end(payer: Person) -> None:
     batches.update(claimed_until=batches.get().created_at)
 
 
-def _wait(until: Callable[[], bool], *, timeout_s: float = 30) -> None:
+def _wait(until: Callable[[], bool], *, timeout_s: float = 300 if LONG else 30) -> None:
     give_up_at = time.monotonic() + timeout_s
     while not until():
         assert time.monotonic() < give_up_at, "it did not happen in time"

@@ -67,11 +67,12 @@ class InvitationRevoke(APIView):
     @extend_schema(
         operation_id="revoke_invitation",
         request=None,
-        responses=schemas.answers(200, INVITATION, 401, 403, 404, 503),
+        responses=schemas.answers(200, INVITATION, 400, 401, 403, 404, 413, 415, 422, 503),
     )
     def post(self, request: Request, organisation_id: str, invitation_id: str) -> Response:  # noqa: ARG002
         """Take an open invitation back; one that was accepted or taken back stays as it is."""
         wanted = schemas.path_id("inv", invitation_id)
+        Fields(body.read_optional(request._request)).check()
         found = invitations.revoke(by=caller_of(request), invitation_id=wanted)
         return Response(documents.invitations([found])[0])
 

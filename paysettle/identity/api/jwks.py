@@ -12,8 +12,6 @@ _FRESH_S = 300
 class JwksView(View):
     """A JWK set (RFC 7517), public parts only."""
 
-    http_method_names = ("get", "head", "options")
-
     def get(self, _request: HttpRequest) -> JsonResponse:
         response = JsonResponse(jwt_keys.current().public(), content_type="application/jwk-set+json")
         patch_cache_control(response, public=True, max_age=_FRESH_S)

@@ -60,10 +60,11 @@ class MemberRemove(APIView):
     @extend_schema(
         operation_id="remove_member",
         request=None,
-        responses=schemas.answers(204, None, 401, 403, 404, 409, 503),
+        responses=schemas.answers(204, None, 400, 401, 403, 404, 409, 413, 415, 422, 503),
     )
     def post(self, request: Request, organisation_id: str, member_id: str) -> Response:  # noqa: ARG002
         """Remove a member: their very next call is refused. Only owners remove owners."""
+        Fields(body.read_optional(request._request)).check()
         members.remove(by=caller_of(request), member_id=schemas.path_id("mem", member_id))
         return Response(status=204)
 
@@ -76,10 +77,11 @@ class Leave(APIView):
     @extend_schema(
         operation_id="leave_organisation",
         request=None,
-        responses=schemas.answers(204, None, 401, 403, 404, 409, 503),
+        responses=schemas.answers(204, None, 400, 401, 403, 404, 409, 413, 415, 422, 503),
     )
     def post(self, request: Request, organisation_id: str) -> Response:  # noqa: ARG002
         """Leave an organisation; its last owner cannot."""
+        Fields(body.read_optional(request._request)).check()
         members.leave(by=caller_of(request))
         return Response(status=204)
 

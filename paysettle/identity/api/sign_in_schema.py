@@ -1,5 +1,6 @@
 """allauth's own OpenAPI document, merged into ours: signing in keeps its documented shapes."""
 
+from http import HTTPStatus
 from typing import Any
 
 from allauth.headless.spec.internal.schema import get_schema
@@ -31,7 +32,20 @@ def merge(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]:  
             if isinstance(operation, dict) and "responses" in operation:
                 operation["tags"] = [TAG]
                 operation.setdefault("operationId", _operation_id(operation))
+                if "requestBody" in operation:
+                    _add_refusals(operation["responses"], components["responses"])
     return result
+
+
+def _add_refusals(responses: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Add how a body that cannot be read is refused, before allauth sees it, as everywhere else."""
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    bad = responses.get("400", {"description": HTTPStatus.BAD_REQUEST.phrase})
+    if "$ref" in bad:
+        bad = shared[bad["$ref"].rpartition("/")[2]]
+    responses["400"] = {**bad, "content": {**bad.get("content", {}), **problem}}
+    for status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE):
+        responses.setdefault(str(int(status)), {"description": status.phrase, "content": problem})
 
 
 def _add(ours: dict[str, Any], theirs: dict[str, Any]) -> None:

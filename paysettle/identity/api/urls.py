@@ -4,6 +4,7 @@ from allauth.headless.constants import Client
 from django.http import Http404
 from django.urls import include, path
 
+from paysettle.api.methods import readable
 from paysettle.api.problems import page_not_found
 from paysettle.identity.api.invitations import InvitationAccept, InvitationRevoke, Invitations
 from paysettle.identity.api.jwks import JwksView
@@ -34,5 +35,5 @@ urlpatterns = [
     ),
     path("api/v1/invitations/accept", InvitationAccept.as_view()),
     path("api/v1/me", MeView.as_view(), name="me"),
-    path(".well-known/jwks.json", JwksView.as_view(), name="jwks"),
+    path(".well-known/jwks.json", readable(JwksView.as_view()), name="jwks"),
 ]

@@ -20,7 +20,7 @@ class ReasonMissing(DomainError):
 
     code = "reason_missing"
     status = 422
-    title = f"A reason of 1 to {REASON_LENGTH_MAX} characters is needed."
+    title = f"A reason of 1 to {REASON_LENGTH_MAX} printable characters is needed."
 
 
 class StaffOnly(DomainError):
@@ -57,7 +57,7 @@ def check_staff(by: Caller, *, reason: str) -> str:
     if by.user_id is not None and not User.objects.filter(id=by.user_id, is_staff=True, is_active=True).exists():
         raise StaffOnly
     stored = reason.strip()
-    if not 1 <= len(stored) <= REASON_LENGTH_MAX:
+    if not 1 <= len(stored) <= REASON_LENGTH_MAX or not all(line.isprintable() for line in stored.splitlines()):
         raise ReasonMissing
     return stored
 

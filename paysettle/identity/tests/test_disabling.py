@@ -100,6 +100,14 @@ def test_the_reason_is_kept_and_is_in_no_event() -> None:
         AdminAction.objects.filter(id=action.id).update(reason="nothing")
 
 
+@pytest.mark.parametrize("reason", ["", " ", "\x00", "a\u202eb", "x" * 501])
+def test_a_reason_that_says_nothing_is_refused(reason: str) -> None:
+    ana, staff = person("ana"), person("sam", staff=True)
+    with pytest.raises(ReasonMissing):
+        people.disable(by=staff.caller, user_id=ana.user.id, reason=reason)
+    assert User.objects.get(id=ana.user.id).is_active
+
+
 def test_disabling_twice_changes_nothing() -> None:
     ana, staff = person("ana"), person("sam", staff=True)
     for _ in range(2):

@@ -242,3 +242,12 @@ def test_control_without_the_lock_both_leave(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(members, "_keep_an_owner", count_and_wait)
     assert _both_leave(who["olga"], who["otto"]) == ["left", "left"]
     assert firm.roles() == {}
+
+
+@pytest.mark.parametrize("rest", ["leave", "members/{member}/remove"])
+def test_what_says_nothing_takes_no_body(rest: str) -> None:
+    firm, who = firm_with(otto=Role.OWNER)
+    member = identifiers.show("mem", firm.member(who["otto"]).id)
+    reply = send(who["otto"], "POST", f"{firm.path}/{rest.format(member=member)}", {"reason": "a new job"})
+    assert (reply.status, reply.document["code"]) == (422, "invalid_request")
+    assert who["otto"].user.username in firm.roles()

@@ -5,11 +5,13 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
 from allauth.core.internal import ratelimit
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 
 from paysettle.events.models import Event
 from paysettle.identity import adapters
@@ -96,6 +98,39 @@ def test_a_handle_is_never_given_twice() -> None:
     answer = App().sign_up(handle, f"other-{email}")
     assert answer.code == "username_taken"
     assert Party.objects.filter(handle=handle).count() == 1
+
+
+@pytest.mark.parametrize("password", ["{handle}-12", "{email}"])
+def test_a_password_that_is_nearly_the_name_or_the_address_is_refused(password: str) -> None:
+    handle, email = fresh("margarethe")
+    answer = App().sign_up(handle, email, password.format(handle=handle, email=email))
+    assert answer.status == 400
+    assert answer.json["errors"][0] | {"message": ""} == {
+        "param": "password", "code": "password_too_similar", "message": ""
+    }  # fmt: skip
+    assert not User.objects.filter(username=handle).exists()
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(), SMTPRecipientsRefused({"x@example.org": (550, b"no")})])
+def test_a_mail_server_that_is_away_does_not_stop_a_sign_up(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The person is there; another code can be asked for when the mail server is back."""
+    handle, email = fresh("zora")
+    app = App()
+
+    def refuse(*_: object) -> int:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
+        assert app.sign_up(handle, email).status == 401
+    assert email not in capsys.readouterr().err
+    cache.clear()  # three minutes later
+    assert app.call("POST", f"{AUTH}/auth/email/verify/resend").status == 200
+    code = code_mailed_to(email)
+    assert code is not None
+    assert app.verify(code).status == 200
 
 
 def test_signing_in_by_name_or_by_address() -> None:

@@ -47,10 +47,11 @@ class InboxEntryRead(APIView):
         operation_id="mark_inbox_entry_read",
         request=None,
         parameters=[schemas.ACTING_PARTY],
-        responses=schemas.answers(200, ENTRY, 401, 403, 404),
+        responses=schemas.answers(200, ENTRY, 400, 401, 403, 404, 413, 415, 422),
     )
     def post(self, request: Request, entry_id: str) -> Response:
         """Mark an entry as read; doing so twice changes nothing."""
+        Fields(body.read_optional(request._request)).check()
         found = operations.mark_read(by=caller_of(request), entry_id=schemas.path_id("ntf", entry_id))
         return Response(queries.entry_documents([found])[0])
 

@@ -61,12 +61,35 @@ def test_marking_one_read_twice_changes_nothing() -> None:
     _, ben = _told(2)
     client = _client(ben)
     entry_id = _list(client)["data"][0]["id"]
-    first = client.post(f"/api/v1/inbox/{entry_id}/read")
+    first = client.generic("POST", f"/api/v1/inbox/{entry_id}/read")
     assert first.status_code == 200
     assert first.json()["read_at"] is not None
-    assert client.post(f"/api/v1/inbox/{entry_id}/read").json() == first.json()
+    assert client.generic("POST", f"/api/v1/inbox/{entry_id}/read").json() == first.json()
     assert [entry["id"] == entry_id for entry in _list(client, "/api/v1/inbox?unread=true")["data"]] == [False]
     assert len(_list(client, "/api/v1/inbox?unread=false")["data"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "type_", "status"),
+    [
+        (b"\xff{", "application/json", 400),
+        (b'{"a": 1, "a": 1}', "application/json", 400),
+        (b'{"zzz": 1}', "application/json", 422),
+        (b"{}", "text/plain", 415),
+        (b" " * 70_000, "application/json", 413),
+        (b"{}", "application/json", 200),
+    ],
+)
+def test_marking_one_read_takes_no_body_but_an_empty_one(sent: bytes, type_: str, status: int) -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    pay(ana, ben, 1)
+    worker.run_until_idle(30, ["dispatch"])
+    client = _client(ben)
+    (entry,) = client.get("/api/v1/inbox").json()["data"]
+    answer = client.post(f"/api/v1/inbox/{entry['id']}/read", sent, content_type=type_)
+    assert answer.status_code == status
+    assert (client.get("/api/v1/inbox").json()["data"][0]["read_at"] is not None) == (status == 200)
 
 
 def test_reading_up_to_an_entry_leaves_what_came_later() -> None:
@@ -83,7 +106,7 @@ def test_an_entry_of_somebody_else_does_not_exist() -> None:
     foreign = identifiers.show("ntf", InboxEntry.objects.get(recipient_id=ben.party_id).id)
     client = _client(ana)
     for unknown in (foreign, identifiers.show("ntf", identifiers.new()), "ntf_x", foreign.replace("ntf", "pay")):
-        answer = client.post(f"/api/v1/inbox/{unknown}/read")
+        answer = client.generic("POST", f"/api/v1/inbox/{unknown}/read")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
         answer = client.post("/api/v1/inbox/read", {"up_to": unknown}, content_type="application/json")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
 from paysettle.commands import worker
-from paysettle.identity.models import Party
+from paysettle.identity.models import Party, User, VerifiedAddress
 from paysettle.kernel import identifiers
 from paysettle.notifications import queries
 from paysettle.notifications.mail import files, messages, sender
@@ -53,8 +54,44 @@ def _mail(to: Person) -> OutgoingMail:
     return OutgoingMail.objects.get(user=to.user)
 
 
+def _unverify(who: Person) -> None:
+    VerifiedAddress.objects.filter(user=who.user).delete()
+
+
 def _let_it_be_due(to: Person) -> None:
     OutgoingMail.objects.filter(user=to.user).update(next_attempt_at=now() - timedelta(seconds=1))
+
+
+def test_an_address_that_was_never_verified_gets_nothing() -> None:
+    """Anybody may sign up with the address of somebody else."""
+    _, ben = _paid()
+    _unverify(ben)
+    MailSender().step()
+    assert outbox.outbox == []
+    assert _mail(ben).state == MailState.SKIPPED
+
+
+def test_an_address_that_another_person_has_verified_gets_nothing() -> None:
+    ana, ben = _paid()
+    _unverify(ben)
+    User.objects.filter(id=ben.user.id).update(email=ana.email)
+    MailSender().step()
+    assert outbox.outbox == []
+
+
+def test_the_log_of_a_refusal_holds_no_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, ben = _paid()
+
+    def refuse(*_: object) -> int:
+        raise SMTPRecipientsRefused({ben.email: (550, b"no such user " + ben.email.encode())})
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
+    MailSender().step()
+    said = capsys.readouterr().err
+    assert "SMTPRecipientsRefused" in said
+    assert ben.email not in said
 
 
 def test_it_works() -> None:

@@ -22,7 +22,7 @@ from paysettle.kernel.idempotency import Answer
 from paysettle.payments import bulk_runner, queries
 from paysettle.payments.api.documents import BATCH, BATCH_ITEM_PAGE, BATCH_ORDER
 from paysettle.payments.api.orders import payment_order
-from paysettle.payments.operations.bulk import ITEMS_MAX, BatchItem, batch_order, submit_batch
+from paysettle.payments.operations.bulk import ITEMS_MAX, BatchItem, BatchOrder, batch_order, submit_batch
 
 WAIT_S = 30
 BODY_SIZE_MAX = 8 * 1024 * 1024
@@ -38,7 +38,7 @@ class PaymentBatches(APIView):
         parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
         request=BATCH_ORDER,
         responses={
-            **schemas.answers(200, BATCH, 400, 401, 403, 413, 415, 422, 503),
+            **schemas.answers(200, BATCH, 400, 401, 403, 409, 413, 415, 422, 503),
             202: BATCH,
         },
     )
@@ -50,7 +50,7 @@ class PaymentBatches(APIView):
         (outcome,) = batch.run(submit_batch, [order])
         if isinstance(outcome, DomainError):
             return problems.response(outcome)
-        return _answer(outcome, caller)
+        return _answer(outcome, order)
 
 
 class PaymentBatchDetail(APIView):
@@ -119,14 +119,14 @@ def _read(n: int, entry: Any, caller: Caller) -> BatchItem:
     return BatchItem(key, order, None)
 
 
-def _answer(stored: Answer, caller: Caller) -> HttpResponse:
+def _answer(stored: Answer, order: BatchOrder) -> HttpResponse:
     """Wait for the outcomes of the batch that was stored now or before, and answer with them."""
     if stored.object_id is None:
         return problems.answer_response(stored)
-    found = queries.batch(party_id=caller.party_id, batch_id=stored.object_id)
+    found = queries.batch(party_id=order.party_id, batch_id=stored.object_id)
     if not stored.replayed:
         with suppress(StillRunning):
-            bulk_runner.start(found.id).result(timeout=WAIT_S)
+            bulk_runner.start(found.id, order).result(timeout=WAIT_S)
         found.refresh_from_db()
     response = JsonResponse(_document(found), status=202 if found.finished_at is None else 200)
     response.headers["Location"] = f"/api/v1/payment-batches/{identifiers.show('bat', found.id)}"
@@ -150,11 +150,11 @@ def _document(found: Any) -> dict[str, Any]:
     }
 
 
-def _item(row: Any) -> dict[str, Any]:
+def _item(row: queries.ItemOutcome) -> dict[str, Any]:
     outcome = json.loads(row.outcome) if row.outcome else {}
     return {
         "n": row.n,
-        "key": row.item_key,
+        "key": row.key,
         "status": row.status or None,
         "payment": outcome.get("id"),
         "problem": {name: outcome[name] for name in ("code", "detail", "errors") if name in outcome} or None,

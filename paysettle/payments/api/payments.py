@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from paysettle.api import body, pagination, problems, request_ids, schemas
+from paysettle.api import body, negotiation, pagination, problems, request_ids, schemas
 from paysettle.api.validators import Fields, check_key, idempotency_key
 from paysettle.identity.authentication import Needs, bearer_caller, caller_of
 from paysettle.identity.roles import Permission
@@ -33,6 +33,7 @@ async def create_payment(request: HttpRequest) -> HttpResponse:
 
 
 def _order(request: HttpRequest) -> PaymentOrder:
+    negotiation.require_json(request)
     caller = bearer_caller(request)
     key = idempotency_key(request)
     fields = Fields(body.read(request))

@@ -8,7 +8,7 @@ on a batch only saves two processes from doing the same work.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from uuid import UUID
 from paysettle.identity.caller import Caller
 from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
-from paysettle.kernel import batch, identifiers, transactions
+from paysettle.kernel import batch, compact_json, identifiers, transactions
 from paysettle.kernel.batch import Book, Operation, Outcome, Success
 from paysettle.kernel.errors import OutcomeUnknown, Unavailable
 from paysettle.kernel.idempotency import Answer, Item, fingerprint
@@ -25,6 +25,7 @@ from paysettle.kernel.transactions import Transaction
 from paysettle.payments import queries
 from paysettle.payments.models import PaymentBatch, PaymentBatchItem
 from paysettle.payments.operations.send import PaymentOrder, send_payment
+from paysettle.payments.queries import OpenItem
 
 ITEMS_MAX = 10_000
 CHUNK_ITEMS_MAX = 500
@@ -80,8 +81,10 @@ class _SubmitBook(Book[BatchOrder]):
         times = (self._tx.time(now + CLAIM), self._tx.time(now))
         self._batches.append((batch_id.bytes, item.party_id.bytes, user_id.bytes, len(item.items), 0, *times, None))
         for n, one in enumerate(item.items):
-            stored = "" if one.order is None else json.dumps(_stored(one.order), separators=(",", ":"))
-            status, outcome = (0, "") if one.problem is None else (one.problem["status"], json.dumps(one.problem))
+            stored = "" if one.order is None else compact_json.dumps(_stored(one.order))
+            status, outcome = (
+                (0, "") if one.problem is None else (one.problem["status"], compact_json.dumps(one.problem))
+            )
             self._items.append((identifiers.new().bytes, batch_id.bytes, n, one.key, stored, status, outcome))
         return Success(batch_id, 202, {"id": identifiers.show("bat", batch_id)})
 
@@ -91,16 +94,16 @@ class _SubmitBook(Book[BatchOrder]):
         self._tx.insert("payments_batch_item", _ITEM_COLUMNS, self._items)
 
 
-def carry_out(batch_id: UUID) -> None:
+def carry_out(batch_id: UUID, order: BatchOrder | None = None) -> None:
     """Carry out the open items of a batch, chunk by chunk, and finish it.
 
-    Raises Unavailable or OutcomeUnknown when the database goes away; the worker then carries on later.
+    `order` is the batch as it came in; without it, it is read back. Raises Unavailable or OutcomeUnknown when the
+    database goes away; the worker then carries on later.
     """
     found = PaymentBatch.objects.get(id=batch_id)
     caller = Caller(party_id=found.party_id, user_id=found.user_id)
     while chunk := queries.open_items(batch_id, limit=CHUNK_ITEMS_MAX):
-        orders = [_order(item, caller) for item in chunk]
-        outcomes = batch.run(send_payment, orders)
+        outcomes = batch.run(send_payment, _orders(batch_id, chunk, caller, order))
         _keep(batch_id, chunk, outcomes)
     _finish(batch_id)
 
@@ -119,13 +122,23 @@ def claim_interrupted() -> UUID | None:
     return transactions.run(work)
 
 
-def _keep(batch_id: UUID, chunk: Sequence[PaymentBatchItem], outcomes: Sequence[Outcome]) -> None:
+def _orders(batch_id: UUID, chunk: Sequence[OpenItem], caller: Caller, whole: BatchOrder | None) -> list[PaymentOrder]:
+    """Return the orders of a chunk: the same whether they are still here or are read back."""
+    name = identifiers.show("bat", batch_id)
+    if whole is None:
+        said = queries.said(item.id for item in chunk)
+        return [_read_back(said[item.id], key=item.key, by=caller, request_id=f"{name}.{item.n}") for item in chunk]
+    here = [(item.n, whole.items[item.n].order) for item in chunk]
+    return [replace(order, by=caller, request_id=f"{name}.{n}") for n, order in here if order is not None]
+
+
+def _keep(batch_id: UUID, chunk: Sequence[OpenItem], outcomes: Sequence[Outcome]) -> None:
     """Store the outcomes of a chunk and keep the claim. An outage is no outcome: it is raised, nothing is stored."""
     rows = []
     for item, outcome in zip(chunk, outcomes, strict=True):
         if isinstance(outcome, Unavailable | OutcomeUnknown):
             raise outcome
-        status, text = _shown(item, outcome)
+        status, text = _shown(batch_id, item, outcome)
         rows.append((item.id.bytes, status, text, 0))
 
     def work(tx: Transaction) -> None:
@@ -144,14 +157,14 @@ def _finish(batch_id: UUID) -> None:
     transactions.run(work)
 
 
-def _shown(item: PaymentBatchItem, outcome: Outcome) -> tuple[int, str]:
+def _shown(batch_id: UUID, item: OpenItem, outcome: Outcome) -> tuple[int, str]:
     """Return status and document of an item's outcome: the payment's id, or code and detail of the problem."""
     if isinstance(outcome, Answer):
         status, document = outcome.status, outcome.document()
     else:
-        status, document = outcome.status, outcome.problem(request_id=f"{item.batch_id}-{item.n}")
+        status, document = outcome.status, outcome.problem(request_id=f"{batch_id}-{item.n}")
     names = ("id", "state") if status < 400 else ("code", "detail", "errors")
-    return status, json.dumps({name: document[name] for name in names if name in document})
+    return status, compact_json.dumps({name: document[name] for name in names if name in document})
 
 
 def _stored(order: PaymentOrder) -> dict[str, Any]:
@@ -167,14 +180,14 @@ def _stored(order: PaymentOrder) -> dict[str, Any]:
     }
 
 
-def _order(item: PaymentBatchItem, by: Caller) -> PaymentOrder:
-    stored = json.loads(item.said)
+def _read_back(said: str, *, key: str, by: Caller, request_id: str) -> PaymentOrder:
+    stored = json.loads(said)
     hold_for_s = stored["hold_for_s"]
     return PaymentOrder(
         party_id=by.party_id,
-        key=item.item_key,
+        key=key,
         fingerprint=bytes.fromhex(stored["fingerprint"]),
-        request_id=f"{identifiers.show('bat', item.batch_id)}.{item.n}",
+        request_id=request_id,
         by=by,
         payee=stored["payee"],
         money=Money(**stored["money"]),

@@ -1,6 +1,5 @@
 """A payer pays a payee: at once, one group of one transfer; or authorised, a hold that the payee captures later."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from paysettle.identity import queries as people
 from paysettle.identity.caller import Caller
 from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
-from paysettle.kernel import identifiers, times
+from paysettle.kernel import compact_json, identifiers, times
 from paysettle.kernel.batch import Book, Operation, Success
 from paysettle.kernel.idempotency import Item
 from paysettle.kernel.money import Money
@@ -200,7 +199,7 @@ class PaymentBook(Book[PaymentOrder]):
                 terms.refunded_minor,
                 item.note,
                 item.reference,
-                json.dumps(item.metadata, separators=(",", ":")),
+                compact_json.dumps(item.metadata),
                 terms.state.value,
                 None if terms.hold_id is None else terms.hold_id.bytes,
                 None if terms.expires_at is None else self._tx.time(terms.expires_at),

@@ -55,7 +55,7 @@ class Settlements(APIView):
         operation_id="request_settlement",
         parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
         request=SETTLEMENT_ORDER,
-        responses=schemas.answers(201, SETTLEMENT, 400, 401, 403, 413, 415, 422, 503),
+        responses=schemas.answers(201, SETTLEMENT, 400, 401, 403, 409, 413, 415, 422, 503),
     )
     def post(self, request: Request) -> HttpResponse:
         """Ask the debtor for an amount, with a reason; the acting party is the creditor."""

@@ -19,6 +19,18 @@ def test_pages_load_nothing_from_elsewhere(path: str) -> None:
     assert "<style" not in page or path in {"/api/docs/", "/admin/login/"}
 
 
+@pytest.mark.parametrize("path", ["/", "/errors", "/healthz", "/readyz", "/.well-known/jwks.json"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
+def test_what_is_only_read_knows_no_other_method(path: str, method: str) -> None:
+    answer = Client(enforce_csrf_checks=True).generic(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["Allow"] == "GET, HEAD"
+
+
+def test_the_page_of_the_api_has_no_options() -> None:
+    assert Client().options("/api/docs/").status_code == 405
+
+
 def test_every_error_has_its_place() -> None:
     page = Client().get("/errors").content.decode()
     for error in catalogue():

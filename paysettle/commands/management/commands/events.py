@@ -5,16 +5,17 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from paysettle.events import parking, queries
 from paysettle.events.consumers import registered
 from paysettle.events.kafka import relay
 from paysettle.events.kafka.client import BrokerDown
 from paysettle.kernel import times
+from paysettle.kernel.command import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """The operator's hand on the bus."""
 
     help = "See and redrive parked events; publish the log again."

@@ -6,14 +6,15 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 from django.utils.module_loading import import_string
 from granian import Granian
 from granian.constants import Interfaces, TaskImpl
 from granian.http import HTTP1Settings, HTTP2Settings
 
-from paysettle.commands.start import require_bus, require_database, require_port
+from paysettle.commands.start import require_bus, require_keys, require_mail, require_port
+from paysettle.kernel.command import DatabaseCommand
 
 HEADERS_SIZE_MAX = 64 * 1024
 SPARE_CONNECTIONS = 1000
@@ -23,7 +24,7 @@ STOP_S_MAX = 60
 """How long answers may take after SIGTERM before the process is killed: longer than any but a stream takes."""
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Serves until SIGTERM or Ctrl-C; what was accepted is finished first."""
 
     help = "Serve pages and API."
@@ -35,12 +36,15 @@ class Command(BaseCommand):
         parser.add_argument("--threads", type=int, default=64, help="pages one process answers at the same time")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if not 1 <= options["processes"] <= 64:
+            raise CommandError(f"The processes are 1 to 64, not {options['processes']}.")
         if not 1 <= options["threads"] <= 1000:
             raise CommandError(f"The threads are 1 to 1000, not {options['threads']}.")
         if connection.vendor == "sqlite" and options["processes"] != 1:
             raise CommandError("SQLite is for one server process: use MariaDB or MySQL for more.")
-        require_database()
+        require_keys()
         require_bus()
+        require_mail()
         require_port(options["host"], options["port"])
         # The server counts connections, idle ones too; how many requests may wait, the application says.
         connections = settings.LANE_QUEUE_MAX + 5 * options["threads"] + SPARE_CONNECTIONS

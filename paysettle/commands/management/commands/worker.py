@@ -3,12 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from paysettle.commands import start, worker
+from paysettle.kernel.command import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Runs all parts that this installation needs in one process; several workers may run at once."""
 
     help = "Carry events to their consumers and send mail, until SIGTERM or Ctrl-C."
@@ -22,6 +23,6 @@ class Command(BaseCommand):
             if name not in worker.duties():
                 known = ", ".join(worker.duties())
                 raise CommandError(f"This installation has no part {name!r}; its parts are {known}.")
-        start.require_database()
         start.require_bus()
+        start.require_mail()
         worker.run(names)

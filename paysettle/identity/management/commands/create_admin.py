@@ -8,16 +8,17 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.core.validators import validate_email
 
 from paysettle.identity.operations import registration
+from paysettle.kernel.command import DatabaseCommand
 from paysettle.kernel.errors import DomainError
 
 PASSWORD_VARIABLE = "PAYSETTLE_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Make a superuser with a verified address. There is no default password."""
 
     help = f"The password is read from {PASSWORD_VARIABLE}, or asked for; with --generate one is made and shown once."

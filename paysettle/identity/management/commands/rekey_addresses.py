@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from paysettle.identity.caller import Caller
 from paysettle.identity.operations import addresses, invitations
+from paysettle.kernel.command import DatabaseCommand
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.identifiers import SYSTEM
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Compute the digests of verified addresses with the present SECRET_KEY. Run it before the service starts again."""
 
     help = "Compute the digests of verified addresses anew, after a change of SECRET_KEY."

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from paysettle.kernel import identifiers
+from paysettle.kernel.command import DatabaseCommand
 from paysettle.kernel.identifiers import BadIdentifier
 from paysettle.kernel.money import Money
 from paysettle.ledger import queries, verify
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Prints what was checked, with counts, and names every offending id. Exit code 1 if there is one."""
 
     help = "Verify the ledger: every balance, movement, key and event."

@@ -3,15 +3,15 @@
 import getpass
 import json
 import secrets
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from paysettle.api.validators import check_key
 from paysettle.identity import queries as people
 from paysettle.kernel import identifiers
+from paysettle.kernel.command import DatabaseCommand
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.lane import lane
 from paysettle.kernel.money import AMOUNT_MINOR_MAX, Money, exponent
@@ -19,8 +19,8 @@ from paysettle.payments.models import TreasuryDirection
 from paysettle.payments.operations import treasury
 
 
-class Command(BaseCommand):
-    """Prints the answer as JSON; exit code 1 if it was refused."""
+class Command(DatabaseCommand):
+    """Prints the answer as JSON; a refusal is a sentence and exit code 1."""
 
     help = "Let money in for a party, or out."
 
@@ -42,9 +42,9 @@ class Command(BaseCommand):
         except DomainError as error:
             raise CommandError(f"{error.code}: {error.detail}") from None
         document = answer.document()
-        self.stdout.write(json.dumps(document, indent=2))
         if not answer.object_id:
-            sys.exit(1)
+            raise CommandError(f"{document['code']}: {document['detail']}")
+        self.stdout.write(json.dumps(document, indent=2))
 
 
 def _order(options: dict[str, Any]) -> treasury.TreasuryOrder:

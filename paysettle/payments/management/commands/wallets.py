@@ -4,10 +4,11 @@ import getpass
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from paysettle.identity.caller import Caller
 from paysettle.kernel import identifiers
+from paysettle.kernel.command import DatabaseCommand
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.identifiers import SYSTEM
 from paysettle.payments.operations import wallets
@@ -15,7 +16,7 @@ from paysettle.payments.operations import wallets
 VERBS = {"freeze": wallets.freeze, "reopen": wallets.reopen, "close": wallets.close}
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Says what was done; exit code 1 if it was refused."""
 
     help = "Freeze, reopen or close a wallet."
