@@ -23,7 +23,8 @@ help:
 	@echo "make docs        write the generated documents again"
 
 demo: .venv/runtime
-	@case "$(PORT)" in ''|*[!0-9]*) echo "PORT must be a number from 1 to 65535, not '$(PORT)'."; exit 2;; esac
+	@[ "$(PORT)" -ge 1 ] 2>/dev/null && [ "$(PORT)" -le 65535 ] || \
+		{ echo "PORT must be a number from 1 to 65535, not '$(PORT)'."; exit 2; }
 ifdef KAFKA
 	@$(DEMO_ENV) $(PY) -m devservers run --require --as-setting kafka -- $(PY) manage.py demo --port $(PORT)
 else

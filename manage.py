@@ -23,7 +23,8 @@ def main() -> None:
     except (InterfaceError, DatabaseError) as error:
         if "--traceback" in sys.argv or isinstance(error, IntegrityError):
             raise
-        sys.stderr.write(f"The database cannot be used: {error}. Is it there, and migrated (`manage.py migrate`)?\n")
+        cure = "" if "migrate" in sys.argv[1:2] else " Is it there, and migrated (`manage.py migrate`)?"
+        sys.stderr.write(f"The database cannot be used: {error}.{cure}\n")
         sys.exit(1)
 
 

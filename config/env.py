@@ -191,7 +191,9 @@ def database(name: str, default: str) -> dict[str, Any]:
         url = urlsplit(value)
         port = url.port
     except ValueError:
-        raise SettingError(f"{name} is not a database address.") from None
+        port = 0
+    if port == 0:
+        raise SettingError(f"{name} is not a database address.")
     path = unquote(url.path).removeprefix("/")
     if not path.isprintable():
         raise SettingError(f"{name} names a database with unprintable characters.")

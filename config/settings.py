@@ -118,7 +118,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 SESSION_ENGINE = "paysettle.identity.session_store"  # stores the digest of a key, never the key
 SESSION_COOKIE_AGE = 30 * 24 * 3600
-JWT_KEYS_FILE = env.text("JWT_KEYS_FILE", str(VAR_DIR / "jwt-keys.json"))
+JWT_KEYS_FILE = env.text("JWT_KEYS_FILE") or str(VAR_DIR / "jwt-keys.json")
 
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("app",)
@@ -149,6 +149,8 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True  # a new address needs the password aga
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # a changed password or address is told by mail
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # the default one is the Host header
 
+# A second code may be asked for soon, for a mail that went astray and for a second sign-up with the same address.
+ACCOUNT_RATE_LIMITS = {"confirm_email": "3/3m/key"}
 # Behind so many proxies of our own that add to X-Forwarded-For: the limits on signing in count the address before them.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, least=0, most=10)
 # Those limits count in the cache. Django's default of 300 entries would let anybody push the counts of others out.
@@ -268,6 +270,7 @@ X_FRAME_OPTIONS = "DENY"
 # Only a proxy of ours may say how the request reached it.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ALLAUTH_TRUSTED_PROXY_COUNT else None
 _https = PUBLIC_URL.startswith("https://")
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by who runs the service, from within
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https

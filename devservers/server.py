@@ -57,6 +57,11 @@ class Server(ABC):
         """The process number of a server of our own; RuntimeError for another's."""
         return self._own_child().pid
 
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether a server of our own still runs; RuntimeError for another's."""
+        return self._own_child().is_alive()
+
     def start(self) -> None:
         """Find it, start it, and return when it answers. Raises Unavailable (nothing is left running then)."""
         began = time.monotonic()

@@ -84,7 +84,7 @@ class Client:
         response = self._pool.request(
             "POST", self.address + path, body=content, headers={"Authorization": f"Bearer {self.token}", **headers}
         )
-        return Reply(response.status, response.headers, response.data.decode())
+        return _whole(response)
 
     def pay(self, to: Person, amount_minor: int, currency: str = "EUR", *, key: str | None = None) -> Reply:
         """Pay somebody."""
@@ -106,8 +106,14 @@ class Client:
         content = None if body is None else json.dumps(body).encode()
         if content is not None:
             headers.setdefault("Content-Type", "application/json")
-        response = self._pool.request(method, self.address + path, body=content, headers=headers)
-        return Reply(response.status, response.headers, response.data.decode())
+        return _whole(self._pool.request(method, self.address + path, body=content, headers=headers))
+
+
+def _whole(response: urllib3.BaseHTTPResponse) -> Reply:
+    """Return an answer that is complete; Python takes one that was cut behind its status line for a whole one."""
+    if response.status != 204 and not ("Content-Length" in response.headers or "Transfer-Encoding" in response.headers):
+        raise urllib3.exceptions.ProtocolError("The answer was cut in its head.")
+    return Reply(response.status, response.headers, response.data.decode())
 
 
 def token(who: Person) -> str:

@@ -4,7 +4,7 @@ from django.http import HttpRequest
 
 from paysettle.api.problems import NotAcceptable
 
-_JSON = {"*/*", "application/*", "application/json", ""}
+_JSON = {"*/*", "application/*", "application/json"}
 
 
 def require_json(request: HttpRequest) -> None:

@@ -1,11 +1,9 @@
 """The demo: one server and one worker on SQLite, and the story told to them."""
 
-import ctypes
 import fcntl
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -18,13 +16,13 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from paysettle.commands import story
+from paysettle.commands.processes import end_with_parent
 from paysettle.commands.start import require_port
 from paysettle.commands.story import Say
 from paysettle.identity.models import User
 from paysettle.identity.operations import registration
 from paysettle.web.pages import DEMO_SIGN_INS
 
-PR_SET_PDEATHSIG = 1
 START_S = 30
 STOP_S = 10
 
@@ -72,7 +70,7 @@ def _running(verb: str, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for the demo, which ends them in order
-            preexec_fn=_end_with_the_demo if sys.platform == "linux" else None,  # noqa: PLW1509 - one system call
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - one system call
         )
     try:
         yield process
@@ -83,11 +81,6 @@ def _running(verb: str, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _end_with_the_demo() -> None:
-    """Let the kernel send SIGTERM to this process when the demo dies, however it dies."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager

@@ -11,6 +11,8 @@ class EventsConfig(AppConfig):
 
     def ready(self) -> None:
         """Let every transaction end by writing the events it collected."""
-        from paysettle.events import log
+        from paysettle.events import log, retention
+        from paysettle.kernel import jobs
 
+        jobs.register(retention.FORGET_CONSUMED)
         transactions.set_last_step(log.write_last)

@@ -2,7 +2,8 @@
 
 The dedupe rows commit with the effects, so a delivery that is repeated (a relay or a consumer died before it could say
 that it was done) changes nothing. What a stream needs before an event is read from the log, so an event that the bus
-lost or overtook changes nothing either.
+lost or overtook changes nothing either. Old dedupe rows are forgotten (`events/retention.py`); what took their place
+is a position, so that a delivery which is repeated years later changes nothing too.
 
 An event that cannot be applied **parks its stream** for this consumer: the event and those of the stream after it
 wait, in order, for `redrive`; all other streams flow on. A database that is away or busy parks nothing.

@@ -39,6 +39,7 @@ class EventCursor(models.Model):
     """How far a reader of the log has come, and who may advance it now.
 
     `token` grows with every lease, so that a worker which slept through the end of its own is refused.
+    Up to the position `forgotten` everything is handled and the dedupe rows are gone (`events/retention.py`).
     `starts` counts readers that began and have not yet applied anything, `suspect` is the position of the event that a
     careful reader tries (`events/deaths.py`).
     """
@@ -49,13 +50,17 @@ class EventCursor(models.Model):
     held_until = models.DateTimeField(null=True)
     starts = models.PositiveIntegerField(default=0)
     suspect = models.BigIntegerField(default=0)
+    forgotten = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "event_cursor"
 
 
 class ConsumedEvent(models.Model):
-    """A consumer has applied an event: written in the transaction of its effect, so a second delivery is harmless."""
+    """A consumer has applied an event: written in the transaction of its effect, so a second delivery is harmless.
+
+    Old ones are forgotten together (`EventCursor.forgotten`).
+    """
 
     pk = models.CompositePrimaryKey("consumer", "event_id")
     consumer = models.CharField(max_length=40)

@@ -54,12 +54,16 @@ def of_stream(stream: str) -> list[RecordedEvent]:
 
 
 def unconsumed(tx: Transaction, consumer: str, streams: Iterable[str]) -> list[RecordedEvent]:
-    """Return all events of some streams that a consumer has not applied, parked ones and other types included."""
+    """Return all events of some streams that a consumer has not applied, parked ones and other types included.
+
+    Dedupe rows and the position up to which they are forgotten are read in one statement: they move together.
+    """
     rows = tx.fetch_in(
         f"SELECT {_COLUMNS} FROM event e LEFT JOIN event_consumed c ON c.consumer = %s AND c.event_id = e.event_id"  # noqa: S608
-        " WHERE c.event_id IS NULL AND e.stream IN ({values})",
+        " LEFT JOIN event_cursor k ON k.name = %s"
+        " WHERE c.event_id IS NULL AND e.position > COALESCE(k.forgotten, 0) AND e.stream IN ({values})",
         streams,
-        [consumer],
+        [consumer, consumer],
     )
     return [_of_row(row) for row in rows]
 

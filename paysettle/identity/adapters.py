@@ -24,9 +24,8 @@ from paysettle.identity.models import Party, User
 from paysettle.identity.operations import addresses, passwords, registration
 from paysettle.identity.operations.addresses import AddressTaken
 from paysettle.identity.operations.registration import HandleInvalid, HandleTaken
+from paysettle.identity.passwords import check_new_password
 from paysettle.kernel import identifiers
-
-PASSWORD_LENGTH_MAX = 256
 
 _log = structlog.get_logger(__name__)
 
@@ -45,10 +44,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return checked
 
     def clean_password(self, password: str, user: User | None = None) -> str:
-        if len(password) > PASSWORD_LENGTH_MAX:
-            raise ValidationError(f"At most {PASSWORD_LENGTH_MAX} characters are allowed.", code="password_too_long")
-        checked: str = super().clean_password(password, user)
-        return checked
+        check_new_password(password, user)
+        return password
 
     def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:  # noqa: ARG002, FBT001, FBT002
         """Register the person; allauth adds the unverified address itself."""

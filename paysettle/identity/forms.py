@@ -3,11 +3,11 @@
 from typing import Any
 
 from django import forms
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from paysettle.identity.models import User
+from paysettle.identity.passwords import check_new_password
 
 
 class SignUpForm(forms.Form):
@@ -26,7 +26,7 @@ class SignUpForm(forms.Form):
         if "password" in cleaned:  # allauth asks without the person, who may have chosen their own name
             person = User(username=cleaned.get("username", ""), email=cleaned.get("email", ""))
             try:
-                validate_password(cleaned["password"], person)
+                check_new_password(cleaned["password"], person)
             except ValidationError as error:
                 self.add_error("password", error)
         return cleaned

@@ -105,6 +105,8 @@ def _verified(token: str, keys: jwt_keys.Keys, issuer: str) -> _Verified:
     """Return a token whose header is exactly ours, whose signature one of these keys made, and that is for us."""
     claims = _signed_claims(token, keys)
     _check_addressee(claims, issuer)
+    if not isinstance(claims.get("jti"), str):
+        raise InvalidToken
     issued_s, not_before_s, expires_s = (_moment_s(claims, name) for name in ("iat", "nbf", "exp"))
     try:
         said = AccessToken(

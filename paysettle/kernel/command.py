@@ -1,5 +1,6 @@
 """Commands that need the database say so in one sentence when it is not there, before anything is done."""
 
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -18,6 +19,9 @@ class DatabaseCommand(BaseCommand):
 
 def require_database() -> None:
     """Raise CommandError unless the database answers and is migrated."""
+    file = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite" and not Path(file).exists():  # looking would make it
+        raise CommandError(f"The database at {file} cannot be used: there is none yet; run `manage.py migrate` first.")
     try:
         connection.ensure_connection()
         pending = MigrationExecutor(connection).migration_plan(MigrationExecutor(connection).loader.graph.leaf_nodes())

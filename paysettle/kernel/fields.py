@@ -11,9 +11,11 @@ from paysettle.kernel import identifiers
 if TYPE_CHECKING:
     _UuidBase = models.Field[UUID, UUID]
     _BytesBase = models.BinaryField[bytes, bytes]
+    _LookupBase = models.Lookup[bool]
 else:  # the classes take no parameters at run time
     _UuidBase = models.Field
     _BytesBase = models.BinaryField
+    _LookupBase = models.Lookup
 
 
 class IdField(_UuidBase):
@@ -108,3 +110,20 @@ class DigestField(RawField):
 
     def get_internal_type(self) -> str:
         return "DigestField"
+
+
+@models.CharField.register_lookup
+class Same(_LookupBase):
+    """`field__same`: the same text to the letter, on every database.
+
+    MySQL and MariaDB compare by the collation of the column, to which `Pay-1` and `pAY-1 ` are equal. They cannot use
+    an index for this: name the rows to look through by another condition.
+    """
+
+    lookup_name = "same"
+
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        left, left_values = self.process_lhs(compiler, connection)
+        right, right_values = self.process_rhs(compiler, connection)
+        pattern = "CAST({} AS BINARY) = CAST({} AS BINARY)" if connection.vendor == "mysql" else "{} = {}"
+        return pattern.format(left, right), (*left_values, *right_values)

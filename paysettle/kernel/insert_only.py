@@ -4,10 +4,19 @@ Triggers refuse UPDATE and DELETE on every database; in production missing grant
 every migrate, and their presence is part of `ledger verify` and of `/readyz`.
 """
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
 from django.db import connection, models
+
+WAYS_AROUND = {"ALL PRIVILEGES", "ALTER", "DROP", "SUPER", "TRIGGER"}
+"""Grants that make triggers worthless: to drop them, to empty or exchange a table beneath them, to act as anybody."""
+
+_SEE_TRIGGERS = {"ALL PRIVILEGES", "TRIGGER"}
+_NAME = r"(\*|`(?:[^`]|``)+`)"
+_GRANT = re.compile(rf"GRANT (?P<privileges>.+) ON {_NAME}\.{_NAME} TO ")
 
 
 def tables() -> list[str]:
@@ -16,9 +25,16 @@ def tables() -> list[str]:
 
 
 def missing_triggers() -> list[str]:
-    """Return the names of triggers that should be there and are not."""
+    """Return the names of triggers that should be there and are not; none where they are hidden."""
     present = _present()
-    return [name for table in tables() for name, _ in _wanted(table) if name not in present]
+    missing = [name for table in tables() for name, _ in _wanted(table) if name not in present]
+    return [] if missing and hidden() else missing
+
+
+def hidden() -> bool:
+    """Tell whether the user of our connection may not see triggers: MySQL shows them only to who could drop them."""
+    is_mysql = connection.vendor == "mysql" and not getattr(connection, "mysql_is_mariadb", False)
+    return is_mysql and not _granted() & _SEE_TRIGGERS
 
 
 def install() -> None:
@@ -37,6 +53,38 @@ def install_after_migrate(*, app_config: Any, **_: Any) -> None:
     with_models = [config for config in apps.get_app_configs() if config.models_module]
     if app_config is with_models[-1]:
         install()
+
+
+def ways_around() -> tuple[str, list[str]]:
+    """Return the user of our connection, and which of WAYS_AROUND it has on insert-only tables; roles count.
+
+    None on SQLite, which has no grants.
+    """
+    if connection.vendor == "sqlite":
+        return "", []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CURRENT_USER()")
+        user = cursor.fetchone()[0]
+    return user, sorted(_granted() & WAYS_AROUND)
+
+
+def _granted() -> set[str]:
+    """Return what the user of our connection may do with insert-only tables, by roles too."""
+    with connection.cursor() as cursor:
+        # Not from information_schema, where a user does not see what comes by a role.
+        cursor.execute("SHOW GRANTS")
+        return {privilege for line in cursor.fetchall() for privilege in _privileges(cursor, line[0])}
+
+
+def _privileges(cursor: Any, line: str) -> Iterator[str]:
+    """Yield what a line of SHOW GRANTS grants on insert-only tables of this database, whose name may be a pattern."""
+    grant = _GRANT.match(line)
+    if grant is None:
+        return
+    schema, table = (name.strip("`").replace("``", "`") for name in grant.group(2, 3))
+    cursor.execute("SELECT DATABASE() LIKE %s", [schema.replace("*", "%")])
+    if cursor.fetchone()[0] and table in {"*", *tables()}:
+        yield from grant["privileges"].split(", ")
 
 
 def _wanted(table: str) -> list[tuple[str, str]]:

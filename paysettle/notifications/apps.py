@@ -8,8 +8,11 @@ class NotificationsConfig(AppConfig):
     label = "notifications"
 
     def ready(self) -> None:
-        """Listen to the log."""
+        """Listen to the log, and forget what was sent."""
         from paysettle.events import consumers
+        from paysettle.kernel import jobs
+        from paysettle.notifications import retention
         from paysettle.notifications.consumer import INBOX
 
         consumers.register(INBOX)
+        jobs.register(retention.FORGET_SENT_MAIL)

@@ -184,7 +184,7 @@ def _filtered(found: "QuerySet[Payment]", filters: Filters) -> "QuerySet[Payment
         "amount_minor__lte": filters.amount_most,
         "currency": filters.currency,
         "state": filters.state,
-        "reference": filters.reference,
+        "reference__same": filters.reference,
     }
     found = found.filter(**{name: value for name, value in conditions.items() if value is not None})
     if filters.counterparty is None:

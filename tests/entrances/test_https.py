@@ -16,7 +16,7 @@ pytestmark = pytest.mark.once
 HOT = "/api/v1/payments"
 
 
-@pytest.mark.parametrize("path", [HOT, "/api/v1/settlements", "/healthz"])
+@pytest.mark.parametrize("path", [HOT, "/api/v1/settlements", "/"])
 def test_plain_requests_are_sent_to_https(path: str) -> None:
     with running(processes=1, PUBLIC_URL="https://pay.example.org", ALLOWED_HOSTS="127.0.0.1") as server:
         reply = server.client(person("ana")).raw(path, b"{}", {"Content-Type": "application/json"})
@@ -40,3 +40,9 @@ def test_secure_requests_are_told_to_stay() -> None:
     assert reply is not None
     assert reply.status == 201
     assert reply.headers["Strict-Transport-Security"] == told == "max-age=1000; preload"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_who_runs_it_may_ask_from_within(path: str) -> None:
+    with running(processes=1, PUBLIC_URL="https://pay.example.org", ALLOWED_HOSTS="127.0.0.1") as server:
+        assert server.client().get(path).status == 200

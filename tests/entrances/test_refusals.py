@@ -59,6 +59,7 @@ CASES = [
     Case("no content type", 415, "unsupported_media_type", {"Content-Type": None}),
     Case("wrong charset", 415, "unsupported_media_type", {"Content-Type": "application/json; charset=latin-1"}),
     Case("wants XML", 406, "not_acceptable", {"Accept": "application/xml", "Authorization": None}),
+    Case("wants nothing", 406, "not_acceptable", {"Accept": ""}),
     Case("compressed", 415, "unsupported_media_type", {"Content-Encoding": "gzip"}),
     Case("no key", 400, "idempotency_key_missing", {"Idempotency-Key": None}),
     Case("key too long", 400, "idempotency_key_invalid", {"Idempotency-Key": "x" * 256}),

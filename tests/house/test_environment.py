@@ -49,6 +49,7 @@ def test_make_without_python_is_one_sentence() -> None:
         ("SECRET_KEY_FILE", "/no/such/file", "cannot be read"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be"),
         ("SECRET_KEY_FILE", "/bin/true", "which is no text in UTF-8"),
+        ("DATABASE_URL", "mysql://u@h:0/x", "DATABASE_URL is not a database address"),
         ("DATABASE_URL", "sqlite:///a%00b", "unprintable characters"),
         ("LANE_QUEUE_MAX", "9" * 5000, "LANE_QUEUE_MAX must be a whole number"),
         ("ALLOWED_HOSTS", "http://x", "'http://x' is no host name"),
@@ -127,7 +128,7 @@ def test_a_server_without_keys_is_one_sentence(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("port", ["", "abc"])
+@pytest.mark.parametrize("port", ["", "abc", "0", "65536", "8 0", "-1"])
 def test_a_port_that_is_none_is_one_sentence(port: str) -> None:
     result = subprocess.run(["make", "demo", f"PORT={port}"], cwd=ROOT, text=True, capture_output=True, check=False)
     assert result.returncode != 0

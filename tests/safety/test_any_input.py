@@ -62,16 +62,13 @@ SETTINGS = settings(
 
 @dataclass
 class World:
-    """A server, ana who calls it, ben, and one of everything between them."""
+    """A server, ana who calls it, ben, one of everything between them, and eva, to whom none of it belongs."""
 
     server: Server
     ana: Person
     ben: Person
+    eva: Person
     ids: dict[str, str]
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {token(self.ana)}"}
 
     def known(self, name: str) -> dict[str, str]:
         """Return the ids of real objects that the path of an operation asks for."""
@@ -96,7 +93,7 @@ def world(server: Server) -> World:
         "settlement_id": client.ask(ben, 10).document["id"],
         "entry_id": client.get("/api/v1/inbox").document["data"][0]["id"],
     }
-    return World(server, ana, ben, ids)
+    return World(server, ana, ben, person("eva"), ids)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -113,6 +110,20 @@ def test_it_answers_as_the_document_says(world: World, name: str, mode: Generati
         _call(world, case, excluded=excluded)
 
     tried: Any = given(case=strategy)(answers)
+    SETTINGS(tried)()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_somebody_without_money_is_answered_as_the_document_says_and_sees_nothing(world: World, name: str) -> None:
+    """Eva has no money, and the ids are those of others; that ana has something by them, the test below shows."""
+    operation, known = _operation(name), world.known(name)
+
+    def answers(case: Any) -> None:
+        status = _call(world, case, by=world.eva)
+        assert not known or status >= 400
+
+    given_path = {"path_parameters": known} if known else {}
+    tried: Any = given(case=operation.as_strategy(GenerationMode.POSITIVE, **given_path))(answers)
     SETTINGS(tried)()
 
 
@@ -229,8 +240,9 @@ def _operation(name: str) -> Any:
     return SCHEMA[path][method.upper()]
 
 
-def _call(world: World, case: Any, *, excluded: Sequence[Any] = ()) -> int:
-    """Send a request, hold the answer against the document, and return its status."""
-    response = case.call(base_url=world.server.address, headers=world.headers)
-    case.validate_response(response, headers=world.headers, excluded_checks=list(excluded))
+def _call(world: World, case: Any, *, by: Person | None = None, excluded: Sequence[Any] = ()) -> int:
+    """Send a request, as ana or another, hold the answer against the document, and return its status."""
+    headers = {"Authorization": f"Bearer {token(by or world.ana)}"}
+    response = case.call(base_url=world.server.address, headers=headers)
+    case.validate_response(response, headers=headers, excluded_checks=list(excluded))
     return int(response.status_code)

@@ -16,7 +16,7 @@ from tests.people import deposit, person
 from tests.plugin import KIND
 from tests.safety.load import MixedLoad, Sent
 
-pytestmark = pytest.mark.skipif(KIND != "sqlite", reason="MariaDB and MySQL have no limit that can be set as easily")
+pytestmark = pytest.mark.skipif(KIND != "sqlite", reason="test_full_disk_of_server.py fills the disk of the others")
 
 FULL_S = 1.5
 

@@ -1,7 +1,13 @@
-"""Asking for a code that resets the password: allauth's view, for verified addresses alone."""
+"""Resetting a password by a code: allauth's views, for verified addresses alone, and silent about which those are."""
 
-from allauth.headless.account.inputs import RequestPasswordResetInput
-from allauth.headless.account.views import RequestPasswordResetView as AllauthView
+from typing import Any
+
+from allauth.headless.account.inputs import RequestPasswordResetInput, ResetPasswordKeyInput
+from allauth.headless.account.views import RequestPasswordResetView as AllauthRequestView
+from allauth.headless.account.views import ResetPasswordView as AllauthResetView
+from allauth.headless.internal.restkit.response import ErrorResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 from paysettle.identity import queries
 
@@ -19,7 +25,22 @@ class VerifiedAddressInput(RequestPasswordResetInput):  # type: ignore[misc]
         return email
 
 
-class RequestPasswordResetView(AllauthView):  # type: ignore[misc]
+class RequestPasswordResetView(AllauthRequestView):  # type: ignore[misc]
     """allauth's view with our input."""
 
     input_class = VerifiedAddressInput
+
+
+class ResetPasswordView(AllauthResetView):  # type: ignore[misc]
+    """allauth's view, which for an address that nobody has verified would end as a fault of ours."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Tell whether a code is right; where none was sent, every code is wrong."""
+        if self.process.user:
+            found: HttpResponseBase = super().get(request, *args, **kwargs)
+            return found
+        wrong = ResetPasswordKeyInput({"key": request.headers.get("X-Password-Reset-Key", "")}, code=self.process.code)
+        wrong.is_valid()
+        self.process.record_invalid_attempt()
+        refused: HttpResponseBase = ErrorResponse(request, input=wrong)
+        return refused

@@ -11,7 +11,7 @@ from paysettle.identity.api.jwks import JwksView
 from paysettle.identity.api.me import MeView
 from paysettle.identity.api.members import HandOver, Leave, MemberRemove, MemberRole, Members
 from paysettle.identity.api.organisations import OrganisationDetail, Organisations
-from paysettle.identity.api.password_reset import RequestPasswordResetView
+from paysettle.identity.api.password_reset import RequestPasswordResetView, ResetPasswordView
 from paysettle.identity.api.sign_in_schema import ABSENT
 from paysettle.identity.api.tokens import RefreshView
 
@@ -20,6 +20,7 @@ urlpatterns = [
     *(path(f"_allauth/app/v1/{address}", page_not_found, {"exception": Http404()}) for address in ABSENT),
     # Before allauth's own, which it replaces.
     path("_allauth/app/v1/auth/password/request", RequestPasswordResetView.as_api_view(client=Client.APP)),
+    path("_allauth/app/v1/auth/password/reset", ResetPasswordView.as_api_view(client=Client.APP)),
     path("_allauth/", include("allauth.headless.urls")),
     path("api/v1/tokens/refresh", RefreshView.as_view(), name="refresh_tokens"),
     path("api/v1/organisations", Organisations.as_view()),

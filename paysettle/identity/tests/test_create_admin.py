@@ -44,6 +44,14 @@ def test_there_is_no_weak_password(monkeypatch: pytest.MonkeyPatch, password: st
         call_command("create_admin", **names())
 
 
+@pytest.mark.parametrize("password", ["{username}", "{email}", "x y " * 65])
+def test_its_password_is_held_to_what_everybodys_is(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    admin = names()
+    monkeypatch.setenv(PASSWORD_VARIABLE, password.format(**admin))
+    with pytest.raises(CommandError):
+        call_command("create_admin", **admin)
+
+
 def test_there_is_no_default_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
     monkeypatch.setattr("sys.stdin", io.StringIO())

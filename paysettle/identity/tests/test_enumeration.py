@@ -54,6 +54,23 @@ def test_control_with_the_form_of_allauth_the_handle_tells(monkeypatch: pytest.M
     assert handle_is_free_afterwards(person("ana").email) != handle_is_free_afterwards(unknown_address())
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_wrong_code_for_a_reset_is_wrong_for_everybody(method: str) -> None:
+    answers = []
+    for email in (person("ana").email, unknown_address()):
+        app = App()
+        assert app.call("POST", f"{AUTH}/auth/password/request", {"email": email}).status == 401
+        body = {"key": "AAAA-BBBB", "password": "a new and long phrase"} if method == "POST" else None
+        headers = {"X-Password-Reset-Key": "AAAA-BBBB"} if method == "GET" else {}
+        # One more than are let through.
+        answers += [app.call(method, f"{AUTH}/auth/password/reset", body, **headers) for _ in range(4)]
+    known, unknown = answers[:4], answers[4:]
+    assert [answer.status for answer in known] == [answer.status for answer in unknown]
+    assert [answer.shape() for answer in known] == [answer.shape() for answer in unknown]
+    assert known[0].status == 400
+    assert known[-1].status == 409
+
+
 def test_nor_does_signing_in_with_what_one_signed_up_with() -> None:
     shapes = []
     for email in (person("ana").email, unknown_address()):

@@ -25,7 +25,7 @@ PARAMETERS = [
     OpenApiParameter("currency", str),
     OpenApiParameter("counterparty", str, description="The handle or id of the other party."),
     OpenApiParameter("state", {"type": "string", "enum": [state.value for state in State]}),
-    OpenApiParameter("reference", str),
+    OpenApiParameter("reference", str, description="Exactly this reference, to the letter."),
 ]
 NAMES = [parameter.name for parameter in PARAMETERS]
 

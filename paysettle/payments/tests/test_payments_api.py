@@ -1,8 +1,12 @@
 """Payments over HTTP: paid, looked up, listed; another's are not there."""
 
+from urllib.parse import urlencode
+
 import pytest
+from django.db import connection
 
 from paysettle.kernel import identifiers
+from paysettle.payments.models import Payment
 from tests.http import InProcess
 from tests.people import Person, deposit, pay, person
 
@@ -139,3 +143,31 @@ def test_an_address_that_does_not_exist_is_a_problem_document() -> None:
 def test_a_request_id_that_is_malformed_is_replaced() -> None:
     reply = InProcess().get("/healthz", **{"X-Request-Id": "two words"})
     assert reply.headers["X-Request-Id"].startswith("req_")
+
+
+REFERENCES = ["Invoice-1", "invoice-1", "Ínvoice-1", "Strasse", "Straße", "1", "01", "a%", "ab"]
+
+
+def test_a_reference_is_compared_to_the_letter() -> None:
+    """The collations of MySQL and MariaDB hold most of these for equal: case, accents."""
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 5_000)
+    client = InProcess(ana)
+    made = {
+        reference: client.post("/api/v1/payments", order(ben, 10, reference=reference)).document["id"]
+        for reference in REFERENCES
+    }
+    for reference, id_ in made.items():
+        found = client.get(f"/api/v1/payments?{urlencode({'reference': reference})}").document["data"]
+        assert [payment["id"] for payment in found] == [id_]
+        assert found[0]["reference"] == reference
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite compares to the letter by itself")
+def test_control_by_the_collation_of_the_column_others_are_found_too() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 5_000)
+    for reference in REFERENCES:
+        InProcess(ana).post("/api/v1/payments", order(ben, 10, reference=reference))
+    found = Payment.objects.filter(payer_id=ana.party_id, reference="invoice-1")
+    assert {"Invoice-1", "invoice-1"} < {payment.reference for payment in found}

@@ -13,6 +13,7 @@ from granian import Granian
 from granian.constants import Interfaces, TaskImpl
 from granian.http import HTTP1Settings, HTTP2Settings
 
+from paysettle.commands.processes import end_with_parent
 from paysettle.commands.start import require_bus, require_keys, require_mail, require_port
 from paysettle.kernel.command import DatabaseCommand
 
@@ -57,6 +58,7 @@ class Command(DatabaseCommand):
             task_impl=TaskImpl.asyncio,
             workers=options["processes"],
             workers_kill_timeout=STOP_S_MAX,
+            respawn_failed_workers=True,
             backpressure=connections,
             http1_settings=HTTP1Settings(max_buffer_size=HEADERS_SIZE_MAX),
             http2_settings=HTTP2Settings(max_headers_size=HEADERS_SIZE_MAX),
@@ -66,6 +68,7 @@ class Command(DatabaseCommand):
 
 
 def _load(threads: int, module: str) -> Callable[..., Any]:
-    """Return the application, in the process that serves it."""
+    """Return the application, in the process that serves it and ends with the one that started it."""
+    end_with_parent()
     application: Callable[..., Any] = import_string(f"{module}.build")(threads=threads)
     return application

@@ -6,12 +6,13 @@ import secrets
 import sys
 from typing import Any
 
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.core.validators import validate_email
 
+from paysettle.identity.models import User
 from paysettle.identity.operations import registration
+from paysettle.identity.passwords import check_new_password
 from paysettle.kernel.command import DatabaseCommand
 from paysettle.kernel.errors import DomainError
 
@@ -32,7 +33,7 @@ class Command(DatabaseCommand):
         password = secrets.token_urlsafe(18) if generate else _given_password()
         try:
             validate_email(email)
-            validate_password(password)
+            check_new_password(password, User(username=username, email=email))
             registration.register(handle=username, email=email, password=password, verified=True, superuser=True)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import CommandError
+from django.db import connection
 
 from paysettle.kernel import identifiers
 from paysettle.kernel.command import DatabaseCommand
@@ -28,6 +29,9 @@ class Command(DatabaseCommand):
         verify_verb.add_argument(
             "--acknowledged", metavar="FILE", help="a client's log: what it was told, line by line"
         )
+        verify_verb.add_argument(
+            "--strict-grants", action="store_true", help="it is wrong if the database user could drop the triggers"
+        )
         verbs.add_parser("trial-balance", help="what all accounts of a kind and currency come to")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -37,6 +41,8 @@ class Command(DatabaseCommand):
             self._trial_balance()
 
     def _verify(self, options: dict[str, Any]) -> None:
+        if options["strict_grants"] and connection.vendor == "sqlite":
+            raise CommandError("SQLite has no grants: who can write its file can change everything.")
         try:
             accounts = [identifiers.parse("acc", text) for text in options["account"] or []]
             for account_id in accounts:
@@ -44,7 +50,7 @@ class Command(DatabaseCommand):
             with ExitStack() as stack:
                 path = options["acknowledged"]
                 log = stack.enter_context(Path(path).open(encoding="utf-8")) if path else None
-                report = verify.verify(accounts or None, client_log=log)
+                report = verify.verify(accounts or None, client_log=log, strict_grants=options["strict_grants"])
         except ObjectDoesNotExist:
             raise CommandError("There is no such account.") from None
         except (BadIdentifier, verify.NotAClientLog) as error:
@@ -54,6 +60,8 @@ class Command(DatabaseCommand):
         for result in report.results:
             verdict = "ok" if not result.findings else f"{len(result.findings)} WRONG"
             self.stdout.write(f"{result.check.name:<15} {result.seen:>9}  {verdict:<9} {result.check.sentence}")
+        for note in report.notes:
+            self.stdout.write(self.style.WARNING(f"note: {note}"))
         for finding in report.findings:
             self.stdout.write(self.style.ERROR(finding))
         if report.findings:

@@ -18,6 +18,8 @@ from paysettle.kernel.money import AMOUNT_MINOR_MAX, Money, exponent
 from paysettle.payments.models import TreasuryDirection
 from paysettle.payments.operations import treasury
 
+OPERATOR_LENGTH_MAX = 50
+
 
 class Command(DatabaseCommand):
     """Prints the answer as JSON; a refusal is a sentence and exit code 1."""
@@ -52,10 +54,14 @@ def _order(options: dict[str, Any]) -> treasury.TreasuryOrder:
     if party_id is None:
         raise CommandError(f"Nobody is known as {options['party']}.")
     text, currency, reason = options["amount"], options["currency"], options["reason"].strip()
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:19]) <= AMOUNT_MINOR_MAX):
+    digits = len(str(AMOUNT_MINOR_MAX))
+    if not (text.isascii() and text.isdigit() and len(text) <= digits and 1 <= int(text) <= AMOUNT_MINOR_MAX):
         raise CommandError(f"The amount is a whole number of minor units from 1 to {AMOUNT_MINOR_MAX}, not {text!r}.")
     if exponent(currency) is None:
         raise CommandError(f"The currency is an upper-case ISO 4217 code like EUR, not {currency!r}.")
+    operator = options["operator"].strip()
+    if not 1 <= len(operator) <= OPERATOR_LENGTH_MAX or not operator.isprintable():
+        raise CommandError(f"The operator is 1 to {OPERATOR_LENGTH_MAX} printable characters.")
     if not 1 <= len(reason) <= treasury.REASON_LENGTH_MAX or not reason.isprintable():
         raise CommandError(f"The reason is 1 to {treasury.REASON_LENGTH_MAX} printable characters.")
     try:
@@ -63,7 +69,7 @@ def _order(options: dict[str, Any]) -> treasury.TreasuryOrder:
     except DomainError as error:
         raise CommandError(error.detail) from None
     return treasury.order(
-        operator=options["operator"][:64],
+        operator=operator,
         direction=TreasuryDirection.DEPOSIT if options["verb"] == "deposit" else TreasuryDirection.WITHDRAWAL,
         party_id=party_id,
         money=Money(int(text), currency),
