@@ -17,6 +17,7 @@ from django.db import connection
 
 from paysettle.identity import tokens
 from paysettle.identity.models import LoginSession, Membership, Party, PartyKind, User
+from paysettle.identity.roles import Role
 from paysettle.kernel import batch, identifiers, transactions
 from paysettle.kernel.idempotency import Answer
 from paysettle.kernel.money import Money
@@ -174,7 +175,8 @@ def _make_people(tx: Transaction, count: int) -> None:
     Party.objects.bulk_create(parties, batch_size=CHUNK)
     User.objects.bulk_create(users, batch_size=CHUNK)
     Membership.objects.bulk_create(
-        [Membership(user=user, party=user.own_party, created_at=now) for user in users], batch_size=CHUNK
+        [Membership(user=user, party=user.own_party, role=Role.OWNER, created_at=now) for user in users],
+        batch_size=CHUNK,
     )
     LoginSession.objects.bulk_create(
         [

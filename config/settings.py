@@ -169,7 +169,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["paysettle.api.body.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "paysettle.identity.api.schema.PermissionSchema",
     "EXCEPTION_HANDLER": "paysettle.api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -178,12 +178,16 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "paysettle.api.schemas.refuse_unknown_fields",
         "paysettle.identity.api.sign_in_schema.merge",
     ],
-    "ENUM_NAME_OVERRIDES": {"PaymentDocumentStateEnum": "paysettle.payments.api.documents.STATES"},
+    "ENUM_NAME_OVERRIDES": {
+        "PaymentDocumentStateEnum": "paysettle.payments.api.documents.STATES",
+        "RoleEnum": "paysettle.identity.api.documents.ROLES",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -230,6 +234,8 @@ UNFOLD = {
                 "items": [
                     _staff_link("People", "person", "identity_user_changelist"),
                     _staff_link("Parties", "groups", "identity_party_changelist"),
+                    _staff_link("Organisations", "domain", "identity_organisation_changelist"),
+                    _staff_link("Memberships", "badge", "identity_membership_changelist"),
                 ],
             },
             {

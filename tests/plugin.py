@@ -41,6 +41,7 @@ os.environ.update(
     PAYSETTLE_VAR=str(FOLDER),
     PUBLIC_URL="http://127.0.0.1:8000",
     JWT_KEYS_FILE=str(FOLDER / "jwt-keys.json"),
+    EMAIL_URL=f"file://{FOLDER / 'mail'}",  # of servers that tests start; in process Django keeps mail in memory
 )
 os.environ.pop("KAFKA_BOOTSTRAP_SERVERS", None)
 

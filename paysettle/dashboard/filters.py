@@ -38,6 +38,13 @@ class KindFilter(ChoiceFilter):
     parameter_name = "kind"
 
 
+class RoleFilter(ChoiceFilter):
+    """In this role."""
+
+    title = "role"
+    parameter_name = "role"
+
+
 class DirectionFilter(ChoiceFilter):
     """In this direction."""
 

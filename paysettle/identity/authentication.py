@@ -1,11 +1,12 @@
 """Who is calling? By access token for the API, by Django session for the pages.
 
 `bearer_caller` reads the token alone, for the hot route, whose batch asks the database (`standing.Standing`) under
-its locks. Everything else asks at once (`standing.check`).
+its locks. Everything else asks at once (`standing.check`), for the permission that the view names in its `needs`.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -16,8 +17,10 @@ from paysettle.api.problems import Unauthenticated
 from paysettle.identity import browser_sessions, standing, tokens
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import User
+from paysettle.identity.roles import Permission
+from paysettle.identity.standing import NotYourParty
 from paysettle.kernel import identifiers
-from paysettle.kernel.errors import DomainError
+from paysettle.kernel.errors import DomainError, NotFound
 from paysettle.kernel.identifiers import BadIdentifier
 
 _ACTING_PARTY = "HTTP_ACTING_PARTY"
@@ -29,6 +32,14 @@ class BadActingParty(DomainError):
     code = "bad_acting_party"
     status = 400
     title = "The header Acting-Party must hold the id of a party, like par_…."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """Which permission each method of a view needs in the party acted for; None: every role will do."""
+
+    get: Permission | None = None
+    post: Permission | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +83,15 @@ def session_caller(request: HttpRequest) -> Caller:
     if not isinstance(user, User):
         raise Unauthenticated
     caller = Caller(user_id=user.id, session_id=browser_sessions.ensure(request), party_id=user.own_party_id)
-    standing.check(caller)
+    standing.check(caller, None)
     return caller
 
 
 class BearerAuthentication(BaseAuthentication):
-    """DRF's view of the access token: `request.auth` is the Caller, who may act now."""
+    """DRF's view of the access token: `request.auth` is the Caller, who may do now what the view is for.
+
+    Where the address names an organisation, that is the party acted for, whatever the header says.
+    """
 
     def authenticate(self, request: Request) -> tuple[SignedInUser, Caller] | None:
         """Return the caller, or None without a token; raise what `bearer_caller` and `standing.check` raise."""
@@ -85,7 +99,11 @@ class BearerAuthentication(BaseAuthentication):
         if _bearer_token(http_request) is None:
             return None
         caller = bearer_caller(http_request)
-        standing.check(caller)
+        organisation = request.parser_context["kwargs"].get("organisation_id")
+        if organisation is None:
+            standing.check(caller, _needed(request))
+        else:
+            caller = _for_organisation(caller, organisation, _needed(request))
         assert caller.user_id is not None  # noqa: S101 - a token names its user
         return SignedInUser(caller.user_id), caller
 
@@ -97,6 +115,26 @@ def caller_of(request: Request) -> Caller:
     """Return who is calling a DRF view, as BearerAuthentication found it."""
     caller: Caller = request.auth  # type: ignore[assignment]  # DRF's stubs know its own tokens alone
     return caller
+
+
+def needed_by(view: Any, method: str) -> Permission | None:
+    """Return what a method of a view needs; AttributeError for a view that does not say, so that none is left open."""
+    needs: Needs = view.needs
+    return needs.post if method == "POST" else needs.get
+
+
+def _for_organisation(caller: Caller, named: str, needed: Permission | None) -> Caller:
+    """Return the caller acting for the organisation; to whoever does not belong to it, it is as absent as none."""
+    try:
+        caller = caller.acting_for(identifiers.parse("par", named))
+        standing.check(caller, needed)
+    except (BadIdentifier, NotYourParty):
+        raise NotFound from None
+    return caller
+
+
+def _needed(request: Request) -> Permission | None:
+    return needed_by(request.parser_context["view"], str(request.method))
 
 
 def _bearer_token(request: HttpRequest) -> str | None:

@@ -1,6 +1,6 @@
 """Who is calling: the person, the session, and the party acted for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from paysettle.kernel import identifiers
@@ -18,6 +18,17 @@ class Caller:
     user_id: UUID | None = None
     session_id: UUID | None = None
     operator: str | None = None
+
+    @property
+    def person_id(self) -> UUID:
+        """The id of the person; RuntimeError for an operator, who is none."""
+        if self.user_id is None:
+            raise RuntimeError("This is for people.")
+        return self.user_id
+
+    def acting_for(self, party_id: UUID) -> "Caller":
+        """Return the same person in the same session, acting for another party."""
+        return replace(self, party_id=party_id)
 
     @property
     def actor(self) -> str:

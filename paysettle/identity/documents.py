@@ -1,31 +1,78 @@
 """How people and parties look in the API."""
 
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
-from paysettle.identity import queries
+from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Party
-from paysettle.kernel import identifiers
+from paysettle.identity.models import Invitation, Membership
+from paysettle.kernel import identifiers, times
 
 
-def me(caller: Caller, user_id: UUID) -> dict[str, Any]:
+def me(caller: Caller) -> dict[str, Any]:
     """Return the person who calls, with the parties that they may act for."""
-    person = queries.person(user_id)
+    person = queries.person(caller.person_id)
     return {
         "id": caller.actor,
         "handle": person.own_party.handle,
         "party": identifiers.show("par", person.own_party_id),
         "acting_party": caller.party,
-        "parties": [party(found) for found in queries.parties_of(user_id)],
+        "parties": [membership(found) for found in queries.memberships_of(caller.person_id)],
     }
 
 
-def party(found: Party) -> dict[str, str]:
-    """Return a party."""
+def membership(found: Membership) -> dict[str, str]:
+    """Return a party that somebody acts for, and in which role."""
     return {
-        "id": identifiers.show("par", found.id),
-        "handle": found.handle,
-        "kind": found.kind,
-        "state": found.state,
+        "id": identifiers.show("par", found.party_id),
+        "handle": found.party.handle,
+        "kind": found.party.kind,
+        "state": found.party.state,
+        "role": found.role,
     }
+
+
+def organisations(memberships: Sequence[Membership]) -> list[dict[str, str]]:
+    """Return the organisations of memberships, each with the role in it."""
+    said = personal.registrations(found.party_id for found in memberships)
+    return [
+        {
+            "id": identifiers.show("par", found.party_id),
+            "handle": found.party.handle,
+            "legal_name": said[found.party_id].legal_name,
+            "country": said[found.party_id].country,
+            "registration_number": said[found.party_id].registration_number,
+            "state": found.party.state,
+            "role": found.role,
+            "created_at": times.show(found.party.created_at),
+        }
+        for found in memberships
+    ]
+
+
+def members(memberships: Sequence[Membership]) -> list[dict[str, Any]]:
+    """Return the members of an organisation."""
+    return [
+        {
+            "id": identifiers.show("mem", found.id),
+            "person": {"id": identifiers.show("usr", found.user_id), "handle": found.user.username},
+            "role": found.role,
+            "since": times.show(found.created_at),
+        }
+        for found in memberships
+    ]
+
+
+def invitations(found: Sequence[Invitation]) -> list[dict[str, Any]]:
+    """Return invitations; to whom they went is not known any more."""
+    return [
+        {
+            "id": identifiers.show("inv", one.id),
+            "role": one.role,
+            "state": one.state,
+            "made_by": {"id": identifiers.show("usr", one.made_by_id), "handle": one.made_by.username},
+            "created_at": times.show(one.created_at),
+            "expires_at": times.show(one.expires_at),
+        }
+        for one in found
+    ]

@@ -1,7 +1,8 @@
-"""The events of people, parties, sessions and what staff did to them. Reasons that staff give are in no event."""
+"""The events of people, parties, members, sessions and of what staff did to them. Reasons of staff are in no event."""
 
 from paysettle.events.catalogue import describe, identifier, one_of
 from paysettle.identity.models import PartyKind, SessionEnd
+from paysettle.identity.roles import Role
 
 _USER = {"user": identifier("usr")}
 
@@ -15,6 +16,36 @@ describe("paysettle.person.enabled.v1", "Staff let a person sign in again.", {})
 describe("paysettle.party.opened.v1", "A party can pay and be paid from now on.", {"kind": one_of(*PartyKind.values)})
 describe("paysettle.party.disabled.v1", "Staff keep a party from paying and being paid.", {})
 describe("paysettle.party.enabled.v1", "Staff let a party pay and be paid again.", {})
+describe(
+    "paysettle.organisation.created.v1",
+    "A person made an organisation, which can pay and be paid, and is its owner.",
+    {"owner": identifier("usr")},
+)
+
+_MEMBER = {"organisation": identifier("par"), **_USER, "role": one_of(*Role)}
+
+describe("paysettle.membership.added.v1", "A person may act for an organisation, in this role.", _MEMBER)
+describe(
+    "paysettle.membership.role_changed.v1",
+    "A member has another role, from the next call on.",
+    {**_MEMBER, "role_before": one_of(*Role)},
+)
+describe(
+    "paysettle.membership.removed.v1",
+    "A person left an organisation (then they are the actor) or was removed, and acts for it no more.",
+    _MEMBER,
+)
+
+_INVITATION = {"invitation": identifier("inv"), "organisation": identifier("par"), "role": one_of(*Role)}
+
+describe("paysettle.invitation.made.v1", "Somebody was invited by e-mail to act for an organisation.", _INVITATION)
+describe("paysettle.invitation.accepted.v1", "The person who was invited became a member.", _INVITATION)
+describe(
+    "paysettle.invitation.revoked.v1",
+    "An invitation was taken back, replaced by a newer one, or fell with its maker's right to make it.",
+    _INVITATION,
+)
+
 describe("paysettle.session.begun.v1", "A person signed in.", _USER)
 describe(
     "paysettle.session.ended.v1",

@@ -1,13 +1,14 @@
 """People and parties.
 
 A **User** is a person who signs in. A **Party** can pay, owe and be paid: a person or an organisation. A User acts for
-one or several parties through a **Membership**. A **LoginSession** is one sign-in on one device; its public id is the
-`sid` of the tokens given to it.
+one or several parties through a **Membership**, in the role that it gives (`roles.py`). A **LoginSession** is one
+sign-in on one device; its public id is the `sid` of the tokens given to it.
 """
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
 from paysettle.kernel.fields import DigestField, IdField, PrimaryIdField
 from paysettle.kernel.insert_only import InsertOnlyModel
@@ -56,12 +57,17 @@ class User(AbstractUser):
         db_table = "identity_user"
 
 
+ROLES = [(role.value, role.value) for role in Role]
+
+
 class Membership(models.Model):
-    """A user may act for a party."""
+    """A user may act for a party, in a role. The row goes when the membership ends; the log keeps its history."""
 
     id = PrimaryIdField()
     user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
     party = models.ForeignKey(Party, models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=10, choices=ROLES)
+    version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -70,6 +76,54 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} for {self.party_id}"
+
+
+class Organisation(models.Model):
+    """What a register says of a party that is an organisation; read and written by `personal.py` alone."""
+
+    party = models.OneToOneField(Party, models.PROTECT, primary_key=True, related_name="+")
+    legal_name = models.CharField(max_length=200)
+    country = models.CharField(max_length=2)
+    registration_number = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        db_table = "identity_organisation"
+
+    def __str__(self) -> str:
+        return identifiers.show("par", self.party_id)
+
+
+class InvitationState(models.TextChoices):
+    """What became of an invitation; an open one may have expired meanwhile."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REVOKED = "revoked"
+
+
+class Invitation(models.Model):
+    """Somebody may join an organisation: whoever brings the token and has verified the address it was sent to.
+
+    Token and address are here as digests alone (SHA-256, and the keyed one of `addresses.py`).
+    """
+
+    id = PrimaryIdField()
+    organisation = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    token_digest = DigestField(unique=True)
+    address_digest = DigestField()
+    role = models.CharField(max_length=10, choices=ROLES)
+    made_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=InvitationState.choices, default=InvitationState.OPEN)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "identity_invitation"
+        indexes = [models.Index(fields=["organisation", "created_at", "id"], name="identity_invitation_by_time")]
+
+    def __str__(self) -> str:
+        return identifiers.show("inv", self.id)
 
 
 class SessionEnd(models.TextChoices):

@@ -6,10 +6,14 @@ from functools import lru_cache
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from paysettle.identity import addresses
-from paysettle.identity.models import Membership, Party, User, VerifiedAddress
+from paysettle.identity.caller import Caller
+from paysettle.identity.models import Invitation, InvitationState, Membership, Party, PartyKind, User, VerifiedAddress
 from paysettle.kernel import identifiers
+from paysettle.kernel.errors import NotFound
 from paysettle.kernel.identifiers import BadIdentifier
 
 HANDLE = re.compile(r"[a-z0-9][a-z0-9._-]{1,28}[a-z0-9]")
@@ -52,10 +56,34 @@ def has_verified(user: User) -> bool:
     return VerifiedAddress.objects.filter(digest=addresses.digest(user.email), user=user).exists()
 
 
-def parties_of(user_id: UUID) -> list[Party]:
-    """Return the parties that a person may act for, oldest membership first."""
-    found = Membership.objects.filter(user_id=user_id).select_related("party").order_by("created_at", "id")
-    return [membership.party for membership in found]
+def memberships_of(user_id: UUID) -> list[Membership]:
+    """Return the memberships of a person with their parties, the oldest first."""
+    return list(Membership.objects.filter(user_id=user_id).select_related("party").order_by("created_at", "id"))
+
+
+def organisations_of(user_id: UUID) -> "QuerySet[Membership]":
+    """Return the memberships of a person in organisations."""
+    of_person = Membership.objects.filter(user_id=user_id, party__kind=PartyKind.ORGANISATION)
+    return of_person.select_related("party")
+
+
+def organisation(caller: Caller) -> Membership:
+    """Return the caller's membership in the acting party; raise NotFound if that is no organisation."""
+    found = organisations_of(caller.person_id).filter(party_id=caller.party_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def members_of(caller: Caller) -> "QuerySet[Membership]":
+    """Return the memberships in the acting party; raise NotFound if that is no organisation."""
+    return Membership.objects.filter(party=organisation(caller).party).select_related("user")
+
+
+def open_invitations_of(caller: Caller) -> "QuerySet[Invitation]":
+    """Return the invitations of the acting party that can be accepted; raise NotFound if that is no organisation."""
+    found = Invitation.objects.filter(organisation=organisation(caller).party, state=InvitationState.OPEN)
+    return found.filter(expires_at__gt=Now(), made_by__is_active=True).select_related("made_by")
 
 
 def _by_handle(handle: str) -> UUID | None:

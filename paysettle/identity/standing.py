@@ -11,7 +11,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from paysettle.identity import roles
 from paysettle.identity.caller import Caller
+from paysettle.identity.roles import Permission, Role
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.transactions import Transaction
 
@@ -40,12 +42,23 @@ class PartyDisabled(DomainError):
     title = "This party has been disabled."
 
 
+class NotPermitted(DomainError):
+    """The caller acts for this party, in a role that does not allow this; `permission` names what is missing."""
+
+    code = "not_permitted"
+    status = 403
+    title = "Your role in this party does not allow this."
+
+    def __init__(self, permission: Permission) -> None:
+        super().__init__(f"{self.title} It needs the permission {permission}.", permission=permission.value)
+
+
 _LIVE_SESSIONS = (
     "SELECT s.id, s.user_id FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
     " WHERE s.ended_at IS NULL AND u.is_active AND s.id IN ({values})"
 )
 _ACTIVE_USERS = "SELECT id FROM identity_user WHERE is_active AND id IN ({values})"
-_MEMBERSHIPS = "SELECT user_id, party_id FROM identity_membership WHERE user_id IN ({values})"
+_MEMBERSHIPS = "SELECT user_id, party_id, role FROM identity_membership WHERE user_id IN ({values})"
 _PARTIES = "SELECT id, handle, state FROM identity_party WHERE id IN ({values})"
 
 
@@ -58,34 +71,42 @@ class PartyView:
     active: bool
 
 
-def check(caller: Caller) -> None:
-    """Raise SessionEnded, NotYourParty or PartyDisabled if this caller may not act now: one short read.
+def check(caller: Caller, needed: Permission | None) -> None:
+    """Raise SessionEnded, NotYourParty, PartyDisabled or NotPermitted if this caller may not do this now.
 
-    For everything that does not go through a batch; a batch asks Standing, by the same rules.
+    One short read, for everything that does not go through a batch; a batch asks Standing, by the same rules. With
+    None every role will do.
     """
     if caller.user_id is None or caller.session_id is None:
         return  # an operator at the command line
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT p.state FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
+            "SELECT p.state, m.role FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
             " LEFT JOIN identity_membership m ON m.user_id = u.id AND m.party_id = %s"
             " LEFT JOIN identity_party p ON p.id = m.party_id"
             " WHERE s.id = %s AND s.user_id = %s AND s.ended_at IS NULL AND u.is_active",
             [caller.party_id.bytes, caller.session_id.bytes, caller.user_id.bytes],
         )
         row = cursor.fetchone()
-    state = row[0] if row else None
-    _judge(session_is_live=row is not None, is_member=state is not None, party_is_active=state == "active")
+    state, role = row or (None, None)
+    _judge(
+        session_is_live=row is not None,
+        role=None if role is None else Role(role),
+        party_is_active=state == "active",
+        needed=needed,
+    )
 
 
-def _judge(*, session_is_live: bool, is_member: bool, party_is_active: bool) -> None:
-    """Hold the rules, in the order in which they are named to the caller."""
+def _judge(*, session_is_live: bool, role: Role | None, party_is_active: bool, needed: Permission | None) -> None:
+    """Hold the rules, in the order in which they are named to the caller; without a role one is no member."""
     if not session_is_live:
         raise SessionEnded
-    if not is_member:
+    if role is None:
         raise NotYourParty
     if not party_is_active:
         raise PartyDisabled
+    if needed is not None and not roles.allows(role, needed):
+        raise NotPermitted(needed)
 
 
 class Standing:
@@ -112,8 +133,8 @@ class Standing:
         return {bytes(user) for (user,) in self._user_rows.rows}
 
     @cached_property
-    def _memberships(self) -> set[tuple[bytes, bytes]]:
-        return {(bytes(user), bytes(party)) for user, party in self._membership_rows.rows}
+    def _roles(self) -> dict[tuple[bytes, bytes], Role]:
+        return {(bytes(user), bytes(party)): Role(role) for user, party, role in self._membership_rows.rows}
 
     @cached_property
     def _parties(self) -> dict[bytes, PartyView]:
@@ -122,8 +143,8 @@ class Standing:
             for id_, handle, state in self._party_rows.rows
         }
 
-    def admit(self, caller: Caller) -> None:
-        """Raise SessionEnded, NotYourParty or PartyDisabled if this caller may not act now."""
+    def admit(self, caller: Caller, needed: Permission) -> None:
+        """Raise SessionEnded, NotYourParty, PartyDisabled or NotPermitted if this caller may not do this now."""
         if caller.user_id is None:
             return  # an operator at the command line
         user = caller.user_id.bytes
@@ -134,8 +155,9 @@ class Standing:
             may_act = (caller.session_id.bytes, user) in self._live_sessions
         _judge(
             session_is_live=may_act,
-            is_member=(user, caller.party_id.bytes) in self._memberships,
+            role=self._roles.get((user, caller.party_id.bytes)),
             party_is_active=party is not None and party.active,
+            needed=needed,
         )
 
     def party(self, party_id: UUID) -> PartyView:

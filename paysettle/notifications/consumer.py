@@ -14,7 +14,7 @@ from paysettle.notifications.notices import HANDLERS
 def deliver(tx: Transaction, events: Sequence[RecordedEvent]) -> None:
     """Write what these events tell to whom."""
     told = [(event, notice) for event in events for notice in HANDLERS[event.type](event)]
-    users = queries.users_of({notice.recipient_id for _, notice in told})
+    users = queries.mailed_for({notice.recipient_id for _, notice in told})
     now = tx.time(tx.read_clock())
     entries, mails = [], []
     for event, notice in told:

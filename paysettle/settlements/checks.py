@@ -36,7 +36,10 @@ def _settlements_match_transfers(reads: Snapshot, _scope: Scope, tally: Tally) -
 
 
 def _histories_are_legal(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
-    """I10: moves are numbered without gap, follow the table of `lifecycle.py`, and end in the settlement's state."""
+    """I10: moves are numbered without gap, follow the table of `lifecycle.py`, and end in the settlement's state.
+
+    Nor did the person who asked approve.
+    """
     for id_, state, version, asker in reads.pages(
         "SELECT id, state, version, asker_id FROM settlements_settlement WHERE id > %s ORDER BY id LIMIT %s",
         [],
@@ -45,13 +48,16 @@ def _histories_are_legal(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterat
     ):
         tally.seen += 1
         moves = reads.fetch(
-            "SELECT version, what, party_id FROM settlements_move WHERE settlement_id = %s ORDER BY version", [id_]
+            "SELECT version, what, party_id, user_id FROM settlements_move WHERE settlement_id = %s ORDER BY version",
+            [id_],
         )
         reached = None
         legal = [move[0] for move in moves] == list(range(1, version + 1))
-        for _, what, party in moves:
+        asked_by = bytes(moves[0][3]) if moves else b""
+        for _, what, party, user in moves:
             step = STEPS[Verb(what)]
             legal = legal and step.before == reached and (step.by.value == "asker") == (bytes(party) == bytes(asker))
+            legal = legal and (what != Verb.APPROVE or bytes(user) != asked_by)
             reached = step.after
         if not legal or reached != state:
             yield from rows_as_findings(

@@ -43,6 +43,14 @@ class OwnRequest(DomainError):
     title = "Nobody approves or rejects their own request."
 
 
+class AskedByYourself(DomainError):
+    """The person who asked for one party does not approve for another. Rule MR11."""
+
+    code = "asked_by_yourself"
+    status = 403
+    title = "You asked for this settlement yourself, for another party: somebody else must approve it."
+
+
 class NotYourMove(DomainError):
     """Only the asker can do this."""
 
@@ -80,9 +88,10 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a settlement says and where it stands: all that the rules need to know."""
+    """What a settlement says, who asked for it (party and person), and where it stands: all that the rules need."""
 
     asker_id: UUID
+    asked_by: UUID
     legs: tuple[Leg, ...]
     state: State
     version: int
@@ -93,11 +102,14 @@ class Terms:
         return {self.asker_id} | {party for leg in self.legs for party in (leg.debtor_id, leg.creditor_id)}
 
 
-def check_move(terms: Terms, *, party_id: UUID, what: Verb, expected_version: int | None) -> State:
+def check_move(
+    terms: Terms, *, party_id: UUID, user_id: UUID | None, what: Verb, expected_version: int | None
+) -> State:
     """Return the state that a move leads to, or raise the first reason why it may not be made.
 
-    Raises NotFound for a stranger, OwnRequest or NotYourMove for the wrong side, VersionMismatch when the caller saw
-    another version, SettlementNotOpen when it is decided already.
+    Raises NotFound for a stranger, OwnRequest or NotYourMove for the wrong side, AskedByYourself for the person who
+    asked and would approve, VersionMismatch when the caller saw another version, SettlementNotOpen when it is decided
+    already.
     """
     step = STEPS[what]
     if party_id not in terms.party_ids:
@@ -106,6 +118,8 @@ def check_move(terms: Terms, *, party_id: UUID, what: Verb, expected_version: in
         raise OwnRequest
     if step.by is Side.ASKER and party_id != terms.asker_id:
         raise NotYourMove
+    if what is Verb.APPROVE and user_id == terms.asked_by:
+        raise AskedByYourself
     if terms.state is not step.before:
         raise SettlementNotOpen(f"This settlement is {terms.state.value} already.")
     if expected_version is not None and expected_version != terms.version:

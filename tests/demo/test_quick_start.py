@@ -1,4 +1,4 @@
-"""The demo tells its story, and the README's quick start works as it stands, against a started demo."""
+"""The demo tells its story, and the commands of the README work as they stand, against a started demo."""
 
 import os
 import re
@@ -81,9 +81,11 @@ def test_the_story_is_told(demo: Demo) -> None:
         assert line in told
 
 
-def test_the_quick_start_works_as_it_stands(demo: Demo) -> None:
+def test_the_quick_start_and_what_follows_it_work_as_they_stand(demo: Demo) -> None:
+    """In one shell, as a reader would type it: "Companies and roles" goes on where the quick start ends."""
     readme = (ROOT / "README.md").read_text()
     section = readme[readme.index("## Quick start") : readme.index("## The API")]
+    assert "## Companies and roles" in section
     script = "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
     script = script.replace("http://127.0.0.1:8000", f"http://127.0.0.1:{demo.port}")
     script = script.replace("var/demo", str(demo.folder)).replace(".venv/bin/python", sys.executable)
@@ -98,6 +100,15 @@ def test_the_quick_start_works_as_it_stands(demo: Demo) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     for line in ('"decimal":"12.50"', "idempotent-replayed: true", "settled", "67.50", "The books are right."):
         assert line in result.stdout, result.stdout + result.stderr
+    assert result.stdout.splitlines()[-7:] == [
+        "open",
+        "payer",
+        "padaria",
+        "Your role in this party does not allow this. It needs the permission settle.decide.",
+        "settled",
+        "not_your_party",
+        "last_owner",
+    ]
 
 
 def test_started_again_it_is_ready_soon_and_keeps_its_data(demo: Demo) -> None:

@@ -93,6 +93,6 @@ def test_control_a_token_that_nobody_asks_about_goes_on_paying(how: str) -> None
     end, code = ENDINGS[how]
     end(ana)
     [refused] = batch.run(send_payment, [payment_order(ana, ben, 1)])
-    with patch.object(Standing, "admit", lambda _standing, _caller: None):
+    with patch.object(Standing, "admit", lambda _standing, _caller, _needed: None):
         [paid] = batch.run(send_payment, [payment_order(ana, ben, 1)])
     assert (spoilt.code(refused), spoilt.code(paid)) == (code, "ok")

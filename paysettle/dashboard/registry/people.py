@@ -1,4 +1,4 @@
-"""People and parties."""
+"""People, parties, organisations and their members."""
 
 from django.contrib import admin
 from django.db.models import Q
@@ -8,15 +8,19 @@ from paysettle.dashboard import search, show
 from paysettle.dashboard.filters import (
     ActiveFilter,
     KindFilter,
+    RoleFilter,
     SinceFilter,
     StaffFilter,
     StateFilter,
 )
+from paysettle.dashboard.read_only import ReadOnlyAdmin
 from paysettle.dashboard.registry import related
 from paysettle.dashboard.show import Table
 from paysettle.dashboard.standing import PARTY, PERSON, StandingAdmin
+from paysettle.identity import personal
 from paysettle.identity import queries as identity
-from paysettle.identity.models import Party, PartyState, User
+from paysettle.identity.models import Membership, Organisation, Party, PartyState, User
+from paysettle.kernel import identifiers
 
 
 @admin.register(User)
@@ -47,8 +51,11 @@ class PersonAdmin(StandingAdmin):
         return [
             Table(
                 "Acts for",
-                ["Party", "Kind", "State"],
-                [[show.record(p, p.handle), p.kind, show.state(p.state)] for p in identity.parties_of(record.id)],
+                ["Party", "Kind", "Role", "State"],
+                [
+                    [show.record(m.party, m.party.handle), m.party.kind, m.role, show.state(m.party.state)]
+                    for m in identity.memberships_of(record.id)
+                ],
             ),
             related.wallets(record.own_party_id),
             related.live_sessions(record),
@@ -102,21 +109,9 @@ class PartyAdmin(StandingAdmin):
         return record.state == PartyState.ACTIVE
 
     def tables(self, record: Party) -> list[Table]:
-        members = record.memberships.select_related("user").order_by("id")[: related.SHOWN_MAX]
         return [
             related.wallets(record.id),
-            Table(
-                "People who act for it",
-                ["Person", "State", "Since"],
-                [
-                    [
-                        show.record(m.user, m.user.username),
-                        show.state("active" if m.user.is_active else "disabled"),
-                        show.moment(m.created_at),
-                    ]
-                    for m in members
-                ],
-            ),
+            related.members(record.id),
             related.admin_actions(record.id),
         ]
 
@@ -131,3 +126,96 @@ class PartyAdmin(StandingAdmin):
     @admin.display(description="since")
     def made(self, party: Party) -> str:
         return show.moment(party.created_at)
+
+
+@admin.register(Organisation)
+class OrganisationAdmin(ReadOnlyAdmin):
+    """What registers say of the parties that are organisations."""
+
+    name = "Organisations"
+    list_display = ("handle", "legal_name_text", "country_code", "standing", "made")
+    list_filter = ()
+    list_select_related = ("party",)
+    ordering = ("-party_id",)
+    fields = ("handle", "public_id", "legal_name_text", "country_code", "number", "standing", "made", "party_link")
+    search_help_text = "Handle, par_… or the beginning of the legal name"
+
+    def label(self, record: Organisation) -> str:
+        return record.party.handle
+
+    def search(self, term: str) -> Q:
+        return search.by_party(term, "party_id", parties=Party.objects.all()) | personal.has_legal_name_like(term)
+
+    def tables(self, record: Organisation) -> list[Table]:
+        return [related.members(record.party_id), related.invitations(record.party_id)]
+
+    @admin.display(description="handle")
+    def handle(self, organisation: Organisation) -> str:
+        return organisation.party.handle
+
+    @admin.display(description="ID")
+    def public_id(self, organisation: Organisation) -> SafeString:
+        return show.public_id("par", organisation.party_id)
+
+    @admin.display(description="legal name")
+    def legal_name_text(self, organisation: Organisation) -> str:
+        return personal.registration(organisation).legal_name
+
+    @admin.display(description="country")
+    def country_code(self, organisation: Organisation) -> str:
+        return personal.registration(organisation).country
+
+    @admin.display(description="registration number")
+    def number(self, organisation: Organisation) -> str:
+        return personal.registration(organisation).registration_number or show.NONE
+
+    @admin.display(description="state")
+    def standing(self, organisation: Organisation) -> SafeString:
+        return show.state(organisation.party.state)
+
+    @admin.display(description="since")
+    def made(self, organisation: Organisation) -> str:
+        return show.moment(organisation.party.created_at)
+
+    @admin.display(description="party")
+    def party_link(self, organisation: Organisation) -> SafeString:
+        return show.record(organisation.party, organisation.party.handle)
+
+
+@admin.register(Membership)
+class MembershipAdmin(ReadOnlyAdmin):
+    """Who may act for whom, and as what."""
+
+    name = "Memberships"
+    list_display = ("public_id", "person_link", "party_link", "role", "since")
+    list_filter = (RoleFilter, SinceFilter)
+    list_select_related = ("user", "party")
+    fields = ("public_id", "person_link", "party_link", "role", "since")
+    search_help_text = "mem_…, usr_…, or the handle of a person or party"
+    time_field = "created_at"
+
+    def label(self, record: Membership) -> str:
+        return identifiers.show("mem", record.id)
+
+    def search(self, term: str) -> Q:
+        named = search.by_id("mem", term) or search.by_id("usr", term, "user_id")
+        if named is not None:
+            return named
+        people = User.objects.filter(username=term.lower()).values_list("id", flat=True)
+        return Q(user_id__in=list(people)) | search.by_party(term, "party_id", parties=Party.objects.all())
+
+    @admin.display(description="ID")
+    def public_id(self, membership: Membership) -> SafeString:
+        return show.public_id("mem", membership.id)
+
+    @admin.display(description="person")
+    def person_link(self, membership: Membership) -> SafeString:
+        return show.record(membership.user, membership.user.username)
+
+    @admin.display(description="acts for")
+    def party_link(self, membership: Membership) -> SafeString:
+        return show.record(membership.party, membership.party.handle)
+
+    @admin.display(description="since (UTC)")
+    def since(self, membership: Membership) -> str:
+        return show.moment(membership.created_at)

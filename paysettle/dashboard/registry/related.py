@@ -6,7 +6,7 @@ from uuid import UUID
 
 from paysettle.dashboard import show
 from paysettle.dashboard.show import Table
-from paysettle.identity.models import AdminAction, LoginSession, User
+from paysettle.identity.models import AdminAction, Invitation, LoginSession, Membership, User
 from paysettle.kernel import identifiers
 from paysettle.ledger import queries as ledger
 from paysettle.ledger.models import HoldMove, Transfer
@@ -102,6 +102,44 @@ def live_sessions(person: User) -> Table:
         [
             [show.public_id("ses", session.id), show.moment(session.created_at), show.moment(session.expires_at)]
             for session in live.order_by("-id")[:SHOWN_MAX]
+        ],
+    )
+
+
+def members(party_id: UUID) -> Table:
+    """Return the people who act for a party."""
+    found = Membership.objects.filter(party_id=party_id).select_related("user").order_by("id")
+    return Table(
+        "People who act for it",
+        ["Person", "Role", "State", "Since"],
+        [
+            [
+                show.record(member.user, member.user.username),
+                member.role,
+                show.state("active" if member.user.is_active else "disabled"),
+                show.moment(member.created_at),
+            ]
+            for member in found[:SHOWN_MAX]
+        ],
+    )
+
+
+def invitations(party_id: UUID) -> Table:
+    """Return the newest invitations of an organisation; the addresses they went to are not kept."""
+    found = Invitation.objects.filter(organisation_id=party_id).select_related("made_by").order_by("-id")
+    return Table(
+        "Invitations",
+        ["Invitation", "Role", "State", "By", "Made (UTC)", "Expires (UTC)"],
+        [
+            [
+                show.public_id("inv", invitation.id),
+                invitation.role,
+                show.state(invitation.state),
+                show.record(invitation.made_by, invitation.made_by.username),
+                show.moment(invitation.created_at),
+                show.moment(invitation.expires_at),
+            ]
+            for invitation in found[:SHOWN_MAX]
         ],
     )
 

@@ -11,7 +11,9 @@ from django.urls import reverse
 
 from paysettle.dashboard import operations
 from paysettle.dashboard.models import VerifierRun
-from paysettle.identity.models import Party, User
+from paysettle.identity.models import Organisation, Party, User
+from paysettle.identity.operations import invitations
+from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
 from paysettle.kernel.idempotency import fingerprint
 from paysettle.kernel.lane import lane
@@ -20,6 +22,7 @@ from paysettle.ledger.models import Transfer
 from paysettle.payments.models import Payment, PaymentBatch, Refund, TreasuryMove
 from paysettle.settlements.models import Settlement
 from paysettle.settlements.operations.moves import SettlementRequest, move_settlement
+from tests.companies import Company, company
 from tests.http import InProcess
 from tests.moves import authorise, capture, refund
 from tests.people import PASSWORD, Person, deposit, pay, person
@@ -43,10 +46,11 @@ def browser_of(somebody: Person) -> Client:
 
 @dataclass(frozen=True, slots=True)
 class Sights:
-    """Two people between whom everything has happened once."""
+    """Two people between whom everything has happened once, and the company of one of them."""
 
     ana: Person
     ben: Person
+    firm: Company
 
     @property
     def records(self) -> list[Model]:
@@ -62,6 +66,8 @@ class Sights:
             PaymentBatch.objects.get(party_id=self.ana.party_id),
             Settlement.objects.get(asker_id=self.ben.party_id),
             VerifierRun.objects.order_by("-id")[0],
+            Organisation.objects.get(party_id=self.firm.party.id),
+            self.firm.member(self.ana),
         ]
 
 
@@ -85,7 +91,9 @@ def sights() -> Sights:
     )
     assert lane.call(move_settlement, order).status == 201
     operations.verify_now(by=ana.caller)
-    return Sights(ana, ben)
+    firm = company(ana)
+    invitations.make(by=firm.acted_for_by(ana).caller, email=ben.email, role=Role.PAYER)
+    return Sights(ana, ben, firm)
 
 
 def registered() -> list[type[Model]]:

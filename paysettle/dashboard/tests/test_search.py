@@ -41,6 +41,22 @@ def test_people_and_parties(staff: Client, seen: Sights) -> None:
     assert staff.get(list_url(User), {"q": "\x00"}).status_code == 200
 
 
+def test_organisations_and_memberships(staff: Client, seen: Sights) -> None:
+    organisation, membership = seen.records[-2:]
+    firm = seen.firm
+    for term in (firm.party.handle, firm.id, "padaria cent"):
+        assert finds(staff, organisation, q=term)
+    for term in (identifiers.show("mem", membership.pk), seen.ana.handle, firm.party.handle, firm.id):
+        assert finds(staff, membership, q=term)
+    for term in (seen.ben.handle, identifiers.show("par", identifiers.new()), "%", "'"):
+        assert not finds(staff, organisation, q=term)
+        assert not finds(staff, membership, q=term)
+    shown = text(staff.get(record_url(organisation)))
+    for told in ("Padaria Central, Lda.", "PT 501 234", seen.ana.handle, "payer"):
+        assert told in shown
+    assert seen.ben.email not in shown
+
+
 @pytest.mark.parametrize(
     ("model", "prefix", "amount"),
     [
@@ -84,7 +100,7 @@ def test_an_amount_has_no_more_decimals_than_its_currency(staff: Client) -> None
 
 
 def test_filters(staff: Client, seen: Sights) -> None:
-    user, party, payment, transfer, move, _, _, settlement, run = seen.records
+    user, party, payment, transfer, move, _, _, settlement, run, _, membership = seen.records
     for record, query, other in (
         (user, {"is_active": "1"}, {"is_active": "0"}),
         (user, {"is_staff": "0"}, {"is_staff": "1"}),
@@ -94,6 +110,7 @@ def test_filters(staff: Client, seen: Sights) -> None:
         (transfer, {"currency": "EUR"}, {"currency": "XXX"}),
         (move, {"direction": "deposit"}, {"direction": "withdrawal"}),
         (settlement, {"state": "requested", "currency": "EUR"}, {"state": "settled"}),
+        (membership, {"role": "owner"}, {"role": "viewer"}),
     ):
         assert finds(staff, record, **query)
         assert not finds(staff, record, **other)

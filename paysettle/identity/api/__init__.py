@@ -1,1 +1,1 @@
-"""The HTTP of identity: signing in, tokens, who am I."""
+"""The HTTP of identity: signing in, tokens, who am I, organisations and their members."""

@@ -10,7 +10,9 @@ from rest_framework.views import APIView
 
 from paysettle.api import schemas
 from paysettle.identity import documents
+from paysettle.identity.authentication import Needs
 from paysettle.identity.caller import Caller
+from paysettle.identity.roles import Role
 
 
 class PartyOut(serializers.Serializer[Any]):
@@ -20,6 +22,7 @@ class PartyOut(serializers.Serializer[Any]):
     handle = serializers.CharField()
     kind = serializers.CharField()
     state = serializers.CharField()
+    role = serializers.ChoiceField(choices=[role.value for role in Role], help_text="What the person is in it.")
 
 
 class MeOut(serializers.Serializer[Any]):
@@ -35,8 +38,9 @@ class MeOut(serializers.Serializer[Any]):
 class MeView(APIView):
     """The person who is signed in."""
 
+    needs = Needs(get=None)  # whatever one may do in a party, one may know it
+
     @extend_schema(operation_id="me", responses=schemas.answers(200, MeOut, 401, 403))
     def get(self, request: Request) -> Response:
         caller = cast("Caller", request.auth)
-        assert caller.user_id is not None  # noqa: S101 - a token names its user
-        return Response(documents.me(caller, caller.user_id))
+        return Response(documents.me(caller))

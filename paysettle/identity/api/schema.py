@@ -1,9 +1,11 @@
-"""How the OpenAPI document describes the access token."""
+"""How the OpenAPI document describes the access token, and what an operation needs of a role."""
 
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+
+from paysettle.identity.authentication import needed_by
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -14,3 +16,12 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:  # noqa: ARG002 - its signature
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class PermissionSchema(AutoSchema):
+    """Names the permission of an operation (`identity/roles.py`) as `x-permission`; `any` stands for every role."""
+
+    def get_extensions(self) -> dict[str, Any]:
+        if not self.view.authentication_classes:
+            return super().get_extensions()
+        return {**super().get_extensions(), "x-permission": needed_by(self.view, self.method) or "any"}

@@ -6,8 +6,11 @@ from django.urls import include, path
 
 from paysettle.api.methods import readable
 from paysettle.api.problems import page_not_found
+from paysettle.identity.api.invitations import InvitationAccept, InvitationRevoke, Invitations
 from paysettle.identity.api.jwks import JwksView
 from paysettle.identity.api.me import MeView
+from paysettle.identity.api.members import HandOver, Leave, MemberRemove, MemberRole, Members
+from paysettle.identity.api.organisations import OrganisationDetail, Organisations
 from paysettle.identity.api.password_reset import RequestPasswordResetView, ResetPasswordView
 from paysettle.identity.api.sign_in_schema import ABSENT
 from paysettle.identity.api.tokens import RefreshView
@@ -20,6 +23,18 @@ urlpatterns = [
     path("_allauth/app/v1/auth/password/reset", ResetPasswordView.as_api_view(client=Client.APP)),
     path("_allauth/", include("allauth.headless.urls")),
     path("api/v1/tokens/refresh", RefreshView.as_view(), name="refresh_tokens"),
+    path("api/v1/organisations", Organisations.as_view()),
+    path("api/v1/organisations/<str:organisation_id>", OrganisationDetail.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/members", Members.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/members/<str:member_id>/role", MemberRole.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/members/<str:member_id>/remove", MemberRemove.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/leave", Leave.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/hand-over", HandOver.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/invitations", Invitations.as_view()),
+    path(
+        "api/v1/organisations/<str:organisation_id>/invitations/<str:invitation_id>/revoke", InvitationRevoke.as_view()
+    ),
+    path("api/v1/invitations/accept", InvitationAccept.as_view()),
     path("api/v1/me", MeView.as_view(), name="me"),
     path(".well-known/jwks.json", readable(JwksView.as_view()), name="jwks"),
 ]

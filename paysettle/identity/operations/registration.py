@@ -10,6 +10,7 @@ from paysettle.identity.caller import Caller
 from paysettle.identity.models import Membership, Party, PartyKind, User
 from paysettle.identity.operations import recording
 from paysettle.identity.operations.addresses import attach
+from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.transactions import Transaction
@@ -61,7 +62,7 @@ def register(*, handle: str, email: str, password: str, verified: bool = False, 
             date_joined=now,
         )
         user.save(force_insert=True)
-        Membership.objects.create(user=user, party=party, created_at=now)
+        Membership.objects.create(user=user, party=party, role=Role.OWNER, created_at=now)
         if verified:
             attach(user, address, at=now)
         _record(user, party, at=now)

@@ -16,6 +16,7 @@ from paysettle.identity.operations import parties, people, sessions
 from paysettle.identity.operations.people import CannotDisableYourself
 from paysettle.identity.operations.recording import ReasonMissing, StaffOnly
 from paysettle.identity.operations.sessions import PersonDisabled
+from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
 from paysettle.identity.tests.app_client import PASSWORD, App, at_once
 from paysettle.identity.tests.people import Person, person
@@ -56,7 +57,7 @@ def test_control_a_token_alone_would_go_on(monkeypatch: pytest.MonkeyPatch) -> N
     ana, staff = person("ana"), person("sam", staff=True)
     (device, _) = signed_in_twice(ana)
     people.disable(by=staff.caller, user_id=ana.user.id, reason=REASON)
-    monkeypatch.setattr(standing, "check", lambda _caller: None)
+    monkeypatch.setattr(standing, "check", lambda _caller, _needed: None)
     assert device.me().status == 200
 
 
@@ -162,9 +163,15 @@ def test_ending_sessions() -> None:
 
 
 def test_one_caller_and_a_batch_are_judged_alike() -> None:
+    def alone(caller: Caller) -> None:
+        standing.check(caller, Permission.PAY)
+
+    def in_a_batch(caller: Caller) -> None:
+        transactions.run(lambda tx: Standing(tx, [caller], []).admit(caller, Permission.PAY))
+
     def verdicts(caller: Caller) -> list[str]:
         found = []
-        for judge in (standing.check, lambda c: transactions.run(lambda tx: Standing(tx, [c], []).admit(c))):
+        for judge in (alone, in_a_batch):
             try:
                 judge(caller)
                 found.append("admitted")

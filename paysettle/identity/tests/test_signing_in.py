@@ -58,7 +58,8 @@ def test_the_whole_way() -> None:
     me = app.me()
     assert me.status == 200
     assert me.json["handle"] == handle
-    assert me.json["parties"] == [{"id": me.json["party"], "handle": handle, "kind": "person", "state": "active"}]
+    own = {"id": me.json["party"], "handle": handle, "kind": "person", "state": "active", "role": "owner"}
+    assert me.json["parties"] == [own]
 
     before = app.access_token
     assert app.refresh().status == 200

@@ -7,7 +7,8 @@ from rest_framework.views import APIView
 
 from paysettle.api import body, pagination, schemas
 from paysettle.api.validators import Fields
-from paysettle.identity.authentication import caller_of
+from paysettle.identity.authentication import Needs, caller_of
+from paysettle.identity.roles import Permission
 from paysettle.kernel.errors import FieldError, InvalidRequest
 from paysettle.notifications import operations, queries
 from paysettle.notifications.api.documents import ENTRY, ENTRY_PAGE, READ_UP_TO_ORDER, UNREAD
@@ -17,6 +18,8 @@ ID_LENGTH_MAX = 40
 
 class Inbox(APIView):
     """What the acting party has been told."""
+
+    needs = Needs(get=Permission.INBOX_READ)
 
     @extend_schema(
         operation_id="list_inbox",
@@ -38,6 +41,8 @@ class Inbox(APIView):
 class InboxEntryRead(APIView):
     """One entry has been read."""
 
+    needs = Needs(post=Permission.INBOX_MARK)
+
     @extend_schema(
         operation_id="mark_inbox_entry_read",
         request=None,
@@ -53,6 +58,8 @@ class InboxEntryRead(APIView):
 
 class InboxRead(APIView):
     """The inbox has been read up to an entry."""
+
+    needs = Needs(post=Permission.INBOX_MARK)
 
     @extend_schema(
         operation_id="mark_inbox_read",

@@ -7,12 +7,14 @@ from paysettle.events import consume, log, queries
 from paysettle.events.dispatch import Dispatcher
 from paysettle.events.envelope import RecordedEvent
 from paysettle.events.log import NewEvent
+from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import Transaction
 from paysettle.notifications.consumer import INBOX
 from paysettle.notifications.models import InboxEntry, OutgoingMail
 from paysettle.notifications.queries import entry_documents, inbox_of
+from tests.companies import company
 from tests.event_schemas import SPOILT
 from tests.people import Person, deposit, pay, person
 
@@ -54,6 +56,19 @@ def test_a_payee_is_told_once_and_mailed_once() -> None:
     assert sentences(ben) == [f"{ana.handle} paid you 12.50 EUR"]
     assert sentences(ana) == []
     assert OutgoingMail.objects.filter(user=ben.user).count() == 1
+
+
+def test_a_company_finds_it_in_its_inbox_and_its_leaders_get_the_mail() -> None:
+    ana, olga = person("ana"), person("olga")
+    firm = company(olga)
+    members = {role: firm.join(person(role.value), role) for role in Role if role is not Role.OWNER}
+    deposit(ana, 5000)
+    pay(ana, firm.acted_for_by(olga), 1250)
+    worker.run_until_idle(30, ["dispatch"])
+    assert sentences(firm.acted_for_by(olga)) == [f"{ana.handle} paid you 12.50 EUR"]
+    assert sentences(olga) == []
+    mailed = set(OutgoingMail.objects.filter(entry__recipient=firm.party).values_list("user_id", flat=True))
+    assert mailed == {olga.user.id, members[Role.ADMIN].user.id}
 
 
 def test_the_stored_entry_holds_no_name() -> None:

@@ -11,7 +11,8 @@ from rest_framework.views import APIView
 
 from paysettle.api import pagination, parameters, schemas
 from paysettle.identity import queries as people
-from paysettle.identity.authentication import caller_of
+from paysettle.identity.authentication import Needs, caller_of
+from paysettle.identity.roles import Permission
 from paysettle.kernel import identifiers, times
 from paysettle.kernel.errors import NotFound
 from paysettle.kernel.money import Money
@@ -30,6 +31,8 @@ _SUBJECT_PREFIXES = {"payment": "pay", "refund": "ref", "settlement": "set", "tr
 class Accounts(APIView):
     """The wallets of the acting party."""
 
+    needs = Needs(get=Permission.STATEMENT_READ)
+
     @extend_schema(
         operation_id="list_accounts",
         parameters=[schemas.ACTING_PARTY],
@@ -43,6 +46,8 @@ class Accounts(APIView):
 
 class Statement(APIView):
     """The lines of one wallet."""
+
+    needs = Needs(get=Permission.STATEMENT_READ)
 
     @extend_schema(
         operation_id="get_statement",
@@ -76,6 +81,8 @@ class Statement(APIView):
 
 class PastBalance(APIView):
     """What one wallet had booked."""
+
+    needs = Needs(get=Permission.STATEMENT_READ)
 
     @extend_schema(
         operation_id="get_balance",

@@ -13,8 +13,9 @@ from rest_framework.views import APIView
 
 from paysettle.api import body, pagination, problems, request_ids, schemas
 from paysettle.api.validators import KEY_LENGTH_MAX, Fields, check_key, idempotency_key
-from paysettle.identity.authentication import caller_of
+from paysettle.identity.authentication import Needs, caller_of
 from paysettle.identity.caller import Caller
+from paysettle.identity.roles import Permission
 from paysettle.kernel import batch, identifiers, times
 from paysettle.kernel.errors import DomainError, FieldError, InvalidRequest
 from paysettle.kernel.idempotency import Answer
@@ -29,6 +30,8 @@ BODY_SIZE_MAX = 8 * 1024 * 1024
 
 class PaymentBatches(APIView):
     """Many payments in one call."""
+
+    needs = Needs(post=Permission.PAY)
 
     @extend_schema(
         operation_id="create_payment_batch",
@@ -53,6 +56,8 @@ class PaymentBatches(APIView):
 class PaymentBatchDetail(APIView):
     """One batch of the acting party."""
 
+    needs = Needs(get=Permission.PAYMENT_READ)
+
     @extend_schema(
         operation_id="get_payment_batch",
         parameters=[schemas.ACTING_PARTY],
@@ -66,6 +71,8 @@ class PaymentBatchDetail(APIView):
 
 class PaymentBatchItems(APIView):
     """The items of a batch."""
+
+    needs = Needs(get=Permission.PAYMENT_READ)
 
     @extend_schema(
         operation_id="list_payment_batch_items",

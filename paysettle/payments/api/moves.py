@@ -10,7 +10,8 @@ from rest_framework.views import APIView
 
 from paysettle.api import body, pagination, problems, request_ids, schemas
 from paysettle.api.validators import Fields, idempotency_key
-from paysettle.identity.authentication import caller_of
+from paysettle.identity.authentication import Needs, caller_of
+from paysettle.identity.roles import Permission
 from paysettle.kernel.idempotency import fingerprint
 from paysettle.kernel.lane import lane
 from paysettle.payments import queries
@@ -24,6 +25,8 @@ _REFUSALS = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 
 class Captures(APIView):
     """Taking authorised money."""
+
+    needs = Needs(post=Permission.CAPTURE)
 
     @extend_schema(
         operation_id="capture_payment",
@@ -39,6 +42,8 @@ class Captures(APIView):
 class Release(APIView):
     """Giving authorised money back."""
 
+    needs = Needs(post=Permission.RELEASE)
+
     @extend_schema(
         operation_id="release_payment",
         parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
@@ -52,6 +57,8 @@ class Release(APIView):
 
 class Refunds(APIView):
     """Refunds of one payment."""
+
+    needs = Needs(get=Permission.PAYMENT_READ, post=Permission.REFUND)
 
     @extend_schema(
         operation_id="list_refunds",

@@ -9,7 +9,8 @@ from rest_framework.views import APIView
 
 from paysettle.api import body, negotiation, pagination, problems, request_ids, schemas
 from paysettle.api.validators import Fields, check_key, idempotency_key
-from paysettle.identity.authentication import bearer_caller, caller_of
+from paysettle.identity.authentication import Needs, bearer_caller, caller_of
+from paysettle.identity.roles import Permission
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.lane import lane
 from paysettle.payments import queries
@@ -44,6 +45,8 @@ def _order(request: HttpRequest) -> PaymentOrder:
 class Payments(APIView):
     """The payments of the acting party."""
 
+    needs = Needs(get=Permission.PAYMENT_READ, post=Permission.PAY)
+
     @extend_schema(
         operation_id="list_payments",
         parameters=[schemas.ACTING_PARTY, *schemas.PAGE, *filters.PARAMETERS],
@@ -73,6 +76,8 @@ class Payments(APIView):
 class PaymentPreview(APIView):
     """What would happen."""
 
+    needs = Needs(post=Permission.PAY)
+
     @extend_schema(
         operation_id="preview_payment",
         parameters=[schemas.ACTING_PARTY],
@@ -99,6 +104,8 @@ class PaymentPreview(APIView):
 
 class PaymentDetail(APIView):
     """One payment of the acting party."""
+
+    needs = Needs(get=Permission.PAYMENT_READ)
 
     @extend_schema(
         operation_id="get_payment",

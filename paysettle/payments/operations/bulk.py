@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from paysettle.identity.caller import Caller
+from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
 from paysettle.kernel import batch, compact_json, identifiers, transactions
 from paysettle.kernel.batch import Book, Operation, Outcome, Success
@@ -72,7 +73,7 @@ class _SubmitBook(Book[BatchOrder]):
         self._items: list[tuple[Any, ...]] = []
 
     def admit(self, item: BatchOrder) -> None:
-        self._standing.admit(item.by)
+        self._standing.admit(item.by, Permission.PAY)
 
     def decide(self, item: BatchOrder, now: datetime) -> Success:
         batch_id = identifiers.new()

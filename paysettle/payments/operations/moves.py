@@ -13,6 +13,7 @@ from uuid import UUID
 from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity.caller import Caller
+from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
 from paysettle.kernel import identifiers
 from paysettle.kernel.batch import Book, Operation, Success
@@ -33,6 +34,12 @@ _PAST = {
     Verb.RELEASE: "released",
     Verb.EXPIRE: "expired",
     Verb.REFUND: "refunded",
+}
+_NEEDED = {
+    Verb.CAPTURE: Permission.CAPTURE,
+    Verb.RELEASE: Permission.RELEASE,
+    Verb.EXPIRE: Permission.RELEASE,  # the system's alone: the rules let no party do it
+    Verb.REFUND: Permission.REFUND,
 }
 _PAYMENTS = (
     "SELECT id, payer_id, payee_id, amount_minor, currency, captured_minor, refunded_minor, state, hold_id, expires_at,"
@@ -120,7 +127,7 @@ class _MoveBook(Book[PaymentMove]):
         self._refunds: list[tuple[Any, ...]] = []
 
     def admit(self, item: PaymentMove) -> None:
-        self._standing.admit(item.by)
+        self._standing.admit(item.by, _NEEDED[item.what])
 
     def decide(self, item: PaymentMove, now: datetime) -> Success:
         payment = self._payments.get(item.payment_id)

@@ -10,6 +10,7 @@ from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity import queries as people
 from paysettle.identity.caller import Caller
+from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
 from paysettle.kernel import compact_json, identifiers, times
 from paysettle.kernel.batch import Book, Operation, Success
@@ -109,7 +110,7 @@ class PaymentBook(Book[PaymentOrder]):
         self._payments: list[tuple[Any, ...]] = []
 
     def admit(self, item: PaymentOrder) -> None:
-        self._standing.admit(item.by)
+        self._standing.admit(item.by, Permission.PAY)
 
     def decide(self, item: PaymentOrder, now: datetime) -> Success:
         route = self._routes[id(item)]

@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 from paysettle.api import body, pagination, problems, request_ids, schemas
 from paysettle.api.preconditions import etag, expected_version
 from paysettle.api.validators import Fields, check_key, idempotency_key
-from paysettle.identity.authentication import caller_of
+from paysettle.identity.authentication import Needs, caller_of
+from paysettle.identity.roles import Permission
 from paysettle.kernel.idempotency import Answer, fingerprint
 from paysettle.kernel.lane import lane
 from paysettle.settlements import queries
@@ -28,6 +29,8 @@ Post = TypeVar("Post", bound=Callable[..., HttpResponse])
 
 class Settlements(APIView):
     """The settlements of the acting party."""
+
+    needs = Needs(get=Permission.SETTLEMENT_READ, post=Permission.SETTLE_ASK)
 
     @extend_schema(
         operation_id="list_settlements",
@@ -78,6 +81,8 @@ class Settlements(APIView):
 
 class SettlementDetail(APIView):
     """One settlement of the acting party."""
+
+    needs = Needs(get=Permission.SETTLEMENT_READ)
 
     @extend_schema(
         operation_id="get_settlement",
@@ -135,6 +140,7 @@ def _decision_schema(operation_id: str, *, version_required: bool) -> Callable[[
 class Approve(_Decision):
     """Approve a settlement: the debtor pays."""
 
+    needs = Needs(post=Permission.SETTLE_DECIDE)
     what = Verb.APPROVE
     version_required = True  # one approves what one has seen
 
@@ -147,6 +153,7 @@ class Approve(_Decision):
 class Reject(_Decision):
     """Reject a settlement."""
 
+    needs = Needs(post=Permission.SETTLE_DECIDE)
     what = Verb.REJECT
 
     @_decision_schema("reject_settlement", version_required=False)
@@ -158,6 +165,7 @@ class Reject(_Decision):
 class Withdraw(_Decision):
     """Withdraw a settlement that one has asked for."""
 
+    needs = Needs(post=Permission.SETTLE_ASK)
     what = Verb.WITHDRAW
 
     @_decision_schema("withdraw_settlement", version_required=False)

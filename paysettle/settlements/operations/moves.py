@@ -14,6 +14,7 @@ from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity import queries as people
 from paysettle.identity.caller import Caller
+from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
 from paysettle.kernel import identifiers
 from paysettle.kernel.batch import Book, Operation, Success
@@ -59,6 +60,13 @@ class SettlementDecision(Item):
 
 
 Order = SettlementRequest | SettlementDecision
+
+_NEEDED = {
+    Verb.REQUEST: Permission.SETTLE_ASK,
+    Verb.WITHDRAW: Permission.SETTLE_ASK,
+    Verb.APPROVE: Permission.SETTLE_DECIDE,
+    Verb.REJECT: Permission.SETTLE_DECIDE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ class _SettlementBook(Book[Order]):
         self._created: list[_Settlement] = []
 
     def admit(self, item: Order) -> None:
-        self._standing.admit(item.by)
+        self._standing.admit(item.by, _NEEDED[item.what if isinstance(item, SettlementDecision) else Verb.REQUEST])
 
     def decide(self, item: Order, now: datetime) -> Success:
         if isinstance(item, SettlementRequest):
@@ -128,7 +136,13 @@ class _SettlementBook(Book[Order]):
         if found is None:
             raise RowLocked if self._plans[id(item)].exists else NotFound
         self._posting.require(self._plans[id(item)].wallets.values())
-        after = check_move(found.terms, party_id=item.party_id, what=item.what, expected_version=item.expected_version)
+        after = check_move(
+            found.terms,
+            party_id=item.party_id,
+            user_id=item.by.user_id,
+            what=item.what,
+            expected_version=item.expected_version,
+        )
         return self._move(found, item, item.what, after, now)
 
     def write(self) -> None:
@@ -195,7 +209,9 @@ class _SettlementBook(Book[Order]):
         if not self._standing.party(debtor_id).active:
             raise PartyUnavailable
         leg = Leg(identifiers.new(), debtor_id, item.party_id, item.money)
-        settlement = _Settlement(identifiers.new(), Terms(item.party_id, (leg,), State.REQUESTED, 0), [], 0)
+        asked_by = item.by.user_id or identifiers.SYSTEM
+        terms = Terms(item.party_id, asked_by, (leg,), State.REQUESTED, 0)
+        settlement = _Settlement(identifiers.new(), terms, [], 0)
         self._created.append(settlement)
         return settlement
 
@@ -277,17 +293,19 @@ def _lock(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, _Settlement]:
     for leg_id, settlement, debtor, creditor, amount_minor, currency in tx.fetch_in(_LEGS, keys):
         legs.setdefault(bytes(settlement), []).append(_leg(leg_id, debtor, creditor, amount_minor, currency))
     moves: dict[bytes, list[Move]] = {}
-    for settlement, version, party, what, reason, at in tx.fetch_in(
-        "SELECT settlement_id, version, party_id, what, reason, at FROM settlements_move"
+    asked_by: dict[bytes, UUID] = {}
+    for settlement, version, party, user, what, reason, at in tx.fetch_in(
+        "SELECT settlement_id, version, party_id, user_id, what, reason, at FROM settlements_move"
         " WHERE settlement_id IN ({values}) ORDER BY settlement_id, version",
         keys,
     ):
         move = Move(version, UUID(bytes=bytes(party)), Verb(what), reason, parse_time(at))
         moves.setdefault(bytes(settlement), []).append(move)
+        asked_by.setdefault(bytes(settlement), UUID(bytes=bytes(user)))  # by the first move, which is the request
     found = {}
     for id_, asker, state, version in rows:
         key = bytes(id_)
-        terms = Terms(UUID(bytes=bytes(asker)), tuple(legs[key]), State(state), version)
+        terms = Terms(UUID(bytes=bytes(asker)), asked_by[key], tuple(legs[key]), State(state), version)
         found[UUID(bytes=key)] = _Settlement(UUID(bytes=key), terms, moves[key], version)
     return found
 

@@ -1,0 +1,78 @@
+"""What each role may do: one table, in plain Python.
+
+A person has one role in each party they act for; the party that the person is has them as its owner. A permission is
+named by what a person does. Every operation names the one that it needs: money asks inside the batch
+(`standing.Standing`), everything else when the caller is known (`standing.check`).
+"""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What somebody is in a party."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    APPROVER = "approver"
+    PAYER = "payer"
+    VIEWER = "viewer"
+
+
+class Permission(StrEnum):
+    """What somebody does for a party."""
+
+    PAY = "pay"
+    CAPTURE = "capture"
+    RELEASE = "release"
+    REFUND = "refund"
+    SETTLE_ASK = "settle.ask"
+    SETTLE_DECIDE = "settle.decide"
+    PAYMENT_READ = "payment.read"
+    SETTLEMENT_READ = "settlement.read"
+    STATEMENT_READ = "statement.read"
+    INBOX_READ = "inbox.read"
+    INBOX_MARK = "inbox.mark"
+    ORGANISATION_READ = "organisation.read"
+    MEMBERS_MANAGE = "members.manage"
+    OWNERS_MANAGE = "owners.manage"
+
+
+_LOOK = frozenset(
+    {
+        Permission.PAYMENT_READ,
+        Permission.SETTLEMENT_READ,
+        Permission.STATEMENT_READ,
+        Permission.INBOX_READ,
+        Permission.ORGANISATION_READ,
+    }
+)
+
+# Who pays and asks does not decide what others ask, and who decides does not pay: two people have seen such money.
+TABLE: dict[Role, frozenset[Permission]] = {
+    Role.OWNER: frozenset(Permission),
+    Role.ADMIN: frozenset(Permission) - {Permission.OWNERS_MANAGE},
+    Role.APPROVER: _LOOK | {Permission.INBOX_MARK, Permission.SETTLE_DECIDE},
+    Role.PAYER: _LOOK
+    | {
+        Permission.INBOX_MARK,
+        Permission.PAY,
+        Permission.CAPTURE,
+        Permission.RELEASE,
+        Permission.REFUND,
+        Permission.SETTLE_ASK,
+    },
+    Role.VIEWER: _LOOK,
+}
+
+MAILED = frozenset({Role.OWNER, Role.ADMIN})
+"""Who gets a party's notices by e-mail; the others find them in its inbox."""
+
+
+def needed_to_touch(*held: Role) -> Permission:
+    """Return what it takes to give, change or take these roles: owners are touched by owners alone."""
+    return Permission.OWNERS_MANAGE if Role.OWNER in held else Permission.MEMBERS_MANAGE
+
+
+def allows(role: Role, permission: Permission) -> bool:
+    """Tell whether somebody with this role may do this."""
+    return permission in TABLE[role]
