@@ -55,6 +55,16 @@ def check_key(key: str) -> str:
     return key
 
 
+def normal_form(text: str) -> str:
+    """Return a text as it is stored and looked for: in NFC, without blanks around it."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def is_readable(text: str) -> bool:
+    """Tell whether a text has none of the characters that order or hide others."""
+    return not any(map(_is_control, text))
+
+
 def _is_control(letter: str) -> bool:
     """Tell whether a character orders or hides others, or is none at all.
 
@@ -82,12 +92,12 @@ class Fields:
             return ""
         if not isinstance(value, str) or isinstance(value, Number):
             return self._note(name, "not_a_text", "A text is expected.", "")
-        normal = unicodedata.normalize("NFC", value).strip()
+        normal = normal_form(value)
         if required and not normal:
             return self._note(name, "empty", "This must not be empty.", "")
         if len(normal) > longest:
             return self._note(name, "too_long", f"At most {longest} characters are allowed.", "")
-        if any(map(_is_control, normal)):
+        if not is_readable(normal):
             return self._note(name, "not_printable", "Control and formatting characters are not allowed.", "")
         return normal
 

@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from paysettle.api import schemas
 from paysettle.api.parameters import parse_moment
+from paysettle.api.validators import is_readable, normal_form
 from paysettle.kernel.errors import FieldError, InvalidRequest
 from paysettle.kernel.money import AMOUNT_MINOR_MAX, exponent
 from paysettle.payments.lifecycle import State
@@ -55,9 +56,12 @@ class _Reader:
 
     def text(self, name: str, *, longest: int) -> str | None:
         value = self._given.get(name)
-        if value is not None and not (1 <= len(value) <= longest and value.isprintable()):
+        if value is None:
+            return None
+        normal = normal_form(value)
+        if not (1 <= len(normal) <= longest and is_readable(normal)):
             self._note(name, f"1 to {longest} printable characters are expected.")
-        return value
+        return normal
 
     def moment(self, name: str) -> datetime | None:
         value = self._given.get(name)

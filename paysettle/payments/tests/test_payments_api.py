@@ -163,6 +163,16 @@ def test_a_reference_is_compared_to_the_letter() -> None:
         assert found[0]["reference"] == reference
 
 
+@pytest.mark.parametrize("reference", [" Invoice 7 ", "Cafe\u0301", "\u0645\u06cc\u200c\u062e"])
+def test_a_reference_is_found_as_it_was_sent(reference: str) -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 10)
+    client = InProcess(ana)
+    made = client.post("/api/v1/payments", order(ben, 10, reference=reference)).document
+    (found,) = client.get(f"/api/v1/payments?{urlencode({'reference': reference})}").document["data"]
+    assert found == made
+
+
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite compares to the letter by itself")
 def test_control_by_the_collation_of_the_column_others_are_found_too() -> None:
     ana, ben = person("ana"), person("ben")
