@@ -74,7 +74,7 @@ def test_without_a_proper_reason_nothing_happens(staff: Client, reason: str) -> 
     for url in (person_url("disable", ana), party_url("disable", ana)):
         answer = staff.post(url, {"reason": reason})
         assert answer.status_code == 422
-        assert "A reason of 1 to 500 characters is needed." in text(answer)
+        assert "A reason of 1 to 500 printable characters is needed." in text(answer)
     assert User.objects.get(id=ana.user.id).is_active
     assert Party.objects.get(id=ana.party_id).state == "active"
 
