@@ -26,9 +26,9 @@ demo: .venv/runtime
 	@[ "$(PORT)" -ge 1 ] 2>/dev/null && [ "$(PORT)" -le 65535 ] || \
 		{ echo "PORT must be a number from 1 to 65535, not '$(PORT)'."; exit 2; }
 ifdef KAFKA
-	@$(DEMO_ENV) $(PY) -m devservers run --require --as-setting kafka -- $(PY) manage.py demo --port $(PORT)
+	@exec env $(DEMO_ENV) $(PY) -m devservers run --require --as-setting kafka -- $(PY) manage.py demo --port $(PORT)
 else
-	@$(DEMO_ENV) $(PY) manage.py demo --port $(PORT)
+	@exec env $(DEMO_ENV) $(PY) manage.py demo --port $(PORT)
 endif
 
 demo-reset: .venv/runtime
@@ -36,7 +36,8 @@ demo-reset: .venv/runtime
 
 run: .venv/runtime
 	@DEBUG=1 $(PY) manage.py migrate --verbosity 0
-	@DEBUG=1 $(PY) manage.py worker & worker=$$!; trap "kill $$worker" EXIT; DEBUG=1 $(PY) manage.py serve --port $(PORT)
+	@export DEBUG=1; $(PY) manage.py worker & worker=$$!; $(PY) manage.py serve --port $(PORT) & serve=$$!; \
+		trap "kill $$worker $$serve 2>/dev/null; wait" EXIT; trap "exit 143" TERM HUP INT; wait $$serve
 
 test: .venv/dev
 	@$(PY) -m devservers run mariadb mysql kafka chromium -- $(PY) -m pytest $(DATABASES) $(ARGS)
