@@ -30,8 +30,9 @@ class Naive(Transaction):
         return super().ask(sql.removesuffix(" FOR UPDATE"), values, parameters)
 
     def fetch_asked(self) -> None:
+        something_was_asked = bool(self._asked)
         super().fetch_asked()
-        if self.meet is not None and self.reads_accounts:
+        if something_was_asked and self.meet is not None and self.reads_accounts:
             self.reads_accounts = False
             self.meet.wait(timeout=10)  # so that all have read before one writes
 
