@@ -4,10 +4,7 @@ Their access token is good for minutes; so each payment asks the database, under
 `disable` has returned is refused, in every process, while eight threads go on paying.
 """
 
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from unittest.mock import patch
 
 import pytest
@@ -22,11 +19,11 @@ from paysettle.payments.operations.send import send_payment
 from tests import spoilt
 from tests.money import balance, books_are_right
 from tests.people import Person, deposit, payment_order, person
-from tests.server import Client, Server
+from tests.safety.paying import paid_around
+from tests.server import Server
 
 pytestmark = pytest.mark.money
 
-THREADS = 8
 OPERATOR = Caller(party_id=SYSTEM, operator="tests")
 
 Ending = Callable[[Person], None]
@@ -44,39 +41,13 @@ ENDINGS: dict[str, tuple[Ending, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Sent:
-    """When a request was sent, and what came of it."""
-
-    at: float
-    code: str
-
-
 @pytest.mark.parametrize("how", ENDINGS)
 def test_nothing_that_is_sent_afterwards_is_paid(server: Server, how: str) -> None:
     end, code = ENDINGS[how]
     ana, ben = person("ana"), person("ben")
     deposit(ana, 10**9)
-    sent: list[Sent] = []
-    stop = threading.Event()
-
-    def pay(client: Client) -> None:
-        while not stop.is_set():
-            at = time.monotonic()
-            reply = client.pay(ben, 1)
-            sent.append(Sent(at, "ok" if reply.status == 201 else reply.document["code"]))
-
-    threads = [threading.Thread(target=pay, args=[server.client(ana)]) for _ in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.5)
-    end(ana)
-    ended = time.monotonic()
-    time.sleep(0.3)
-    stop.set()
-    for thread in threads:
-        thread.join()
-
+    client = server.client(ana)
+    sent, ended = paid_around(lambda: client.pay(ben, 1), lambda: end(ana))
     assert {one.code for one in sent if one.at > ended} == {code}
     paid = [one for one in sent if one.code == "ok"]
     assert paid

@@ -6,20 +6,17 @@ changed, so what is planted there are rows too many.
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
 
 from paysettle.kernel import identifiers
-from paysettle.kernel.snapshot import Snapshot
 from paysettle.ledger import accounts, verify
-from paysettle.ledger.verify import Scope
 from paysettle.payments.models import Payment
 from tests import loaded
+from tests.findings import findings_after
 from tests.moves import authorise, capture, refund
 from tests.people import Person, deposit, pay, person
 
@@ -29,10 +26,6 @@ PAYMENTS = 500_000 if os.environ.get("TEST_LONG") else 50_000
 """Each has two entries."""
 LONG_S = 60
 NEW, OTHER = b"\x01" * 16, b"\x02" * 16
-
-
-class _RollBack(Exception):
-    """Ends the transaction with the planted fault."""
 
 
 @dataclass(frozen=True)
@@ -218,14 +211,14 @@ def test_each_fault_is_found_by_its_id(books: Books, planted: str) -> None:
     fault = FAULTS[planted]
     at = [books.id(where) if isinstance(where, str) else where for where in fault.at]
     names = {name: getattr(books, name) for name in ("hold", "wallet", "held", "paid", "refunded")}
-    found = _findings(lambda cursor: cursor.execute(fault.sql, at))
+    found = findings_after(lambda cursor: cursor.execute(fault.sql, at))
     assert any(line.startswith(fault.found.format(**names)) for line in found), found
 
 
 @pytest.mark.usefixtures("books")
 def test_control_without_a_fault_nothing_is_found() -> None:
     """The same search over the same books, with nothing planted in them."""
-    assert _findings(lambda cursor: cursor.execute("SELECT 1")) == []
+    assert findings_after(lambda cursor: cursor.execute("SELECT 1")) == []
 
 
 @pytest.fixture(scope="module")
@@ -253,18 +246,6 @@ def test_control_one_fault_among_very_many_is_found() -> None:
     """One cent too much in one of two wallets: the silence above is not that of somebody who does not look."""
     with loaded.used():
         sql = "UPDATE ledger_account SET balance_minor = balance_minor + 1 WHERE sequence = %s AND balance_minor = 0"
-        found = _findings(lambda cursor: cursor.execute(sql, [PAYMENTS + 1]))
+        found = findings_after(lambda cursor: cursor.execute(sql, [PAYMENTS + 1]))
         assert any(line.startswith("accounts: acc_") for line in found)
         assert any(line.startswith("sums: ledger_account: EUR sums to 1 minor units") for line in found)
-
-
-def _findings(plant: Callable[[Any], object]) -> list[str]:
-    """Return what the verifier finds once a fault is planted."""
-    found: list[str] = []
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            plant(cursor)
-            found = verify.examine(Snapshot(cursor), Scope(None)).findings
-            raise _RollBack  # noqa: TRY301 - it ends the transaction
-    except _RollBack:
-        return found

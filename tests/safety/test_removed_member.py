@@ -3,10 +3,7 @@
 The payment asks for membership and role under its locks, as `test_disabled_payer.py` shows for people and sessions.
 """
 
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from unittest.mock import patch
 
 import pytest
@@ -24,11 +21,10 @@ from tests import spoilt
 from tests.companies import Company, company
 from tests.money import balance, books_are_right
 from tests.people import Person, deposit, payment_order, person
-from tests.server import Client, Server
+from tests.safety.paying import paid_around
+from tests.server import Server
 
 pytestmark = pytest.mark.money
-
-THREADS = 4
 
 
 def _owner(firm: Company) -> Person:
@@ -56,14 +52,6 @@ ENDINGS: dict[str, tuple[Ending, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Sent:
-    """When a request was sent, and what came of it."""
-
-    at: float
-    code: str
-
-
 @pytest.mark.parametrize("how", ENDINGS)
 def test_nothing_that_is_sent_afterwards_is_paid(server: Server, how: str) -> None:
     end, code = ENDINGS[how]
@@ -72,26 +60,10 @@ def test_nothing_that_is_sent_afterwards_is_paid(server: Server, how: str) -> No
     member = firm.join(paul, Role.PAYER)
     deposit(member, 10**9)
     body = {"payee": ben.handle, "amount": {"amount": 1, "currency": "EUR"}}
-    sent: list[Sent] = []
-    stop = threading.Event()
-
-    def pay(client: Client) -> None:
-        while not stop.is_set():
-            at = time.monotonic()
-            reply = client.post("/api/v1/payments", body, **{"Acting-Party": firm.id})
-            sent.append(Sent(at, "ok" if reply.status == 201 else reply.document["code"]))
-
-    threads = [threading.Thread(target=pay, args=[server.client(paul)]) for _ in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.5)
-    end(firm, member)
-    ended = time.monotonic()
-    time.sleep(0.3)
-    stop.set()
-    for thread in threads:
-        thread.join()
-
+    client = server.client(paul)
+    sent, ended = paid_around(
+        lambda: client.post("/api/v1/payments", body, **{"Acting-Party": firm.id}), lambda: end(firm, member)
+    )
     assert {one.code for one in sent if one.at > ended} == {code}
     paid = [one for one in sent if one.code == "ok"]
     assert paid

@@ -3,27 +3,21 @@
 A fault is planted in a transaction that is rolled back; the verifier reads inside it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from paysettle.kernel import identifiers
-from paysettle.kernel.snapshot import Snapshot
 from paysettle.ledger import accounts, verify
-from paysettle.ledger.verify import Scope
+from tests.findings import findings_after
 from tests.moves import authorise, capture, refund
 from tests.people import Person, deposit, pay, person
 from tests.settle import approve, ask
 
 pytestmark = pytest.mark.money
-
-
-class _RollBack(Exception):
-    """Ends the transaction with the planted fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +52,6 @@ def books() -> Books:
     settlement = ask(ana, ben, 25).document()["id"]
     approve(ben, settlement)
     return Books(ana, ben, payment, settlement)
-
-
-def findings_after(plant: Callable[[Any], None]) -> list[str]:
-    """Return what the verifier finds once a fault is planted."""
-    found: list[str] = []
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            plant(cursor)
-            found = verify.examine(Snapshot(cursor), Scope(None)).findings
-            raise _RollBack  # noqa: TRY301 - it ends the transaction
-    except _RollBack:
-        return found
 
 
 @pytest.mark.usefixtures("books")
