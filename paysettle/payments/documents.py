@@ -21,12 +21,15 @@ def payment(
 ) -> dict[str, Any]:
     """Return the document of a payment; `handles` has those of payer and payee."""
     currency = terms.amount.currency
+    amount = terms.amount.document()
     return {
         "id": identifiers.show("pay", payment_id),
         "payer": party(terms.payer_id, handles[terms.payer_id]),
         "payee": party(terms.payee_id, handles[terms.payee_id]),
-        "amount": terms.amount.document(),
-        "captured": Money(terms.captured_minor, currency).document(),
+        "amount": amount,
+        "captured": amount
+        if terms.captured_minor == terms.amount.amount_minor
+        else Money(terms.captured_minor, currency).document(),
         "refunded": Money(terms.refunded_minor, currency).document(),
         "note": note,
         "reference": reference,
