@@ -39,7 +39,7 @@ START = "bench_start_"
 """In front of the names of the tables that keep how everything was before the first load."""
 
 KEPT = ("ledger_account", "ledger_transfer", "ledger_entry", "kernel_idempotency_key", "event", "event_head")
-EMPTY = ("payments_payment", "payments_batch_item", "payments_batch")
+EMPTY = ("payments_payment", "payments_batch_part", "payments_batch")
 
 TOKENS_KEPT = timedelta(minutes=3)
 

@@ -30,6 +30,10 @@ class Caller:
         """Return the same person in the same session, acting for another party."""
         return replace(self, party_id=party_id)
 
+    def after_its_session(self) -> "Caller":
+        """Return the same person for work that was accepted in a session and goes on after it."""
+        return replace(self, session_id=None)
+
     @property
     def actor(self) -> str:
         """How events name the person."""

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from paysettle.identity.models import Party
+from paysettle.kernel import identifiers
 from paysettle.kernel.fields import IdField, NullableIdField, PrimaryIdField
 from paysettle.kernel.insert_only import InsertOnlyModel
 from paysettle.payments.lifecycle import State
@@ -82,20 +83,28 @@ class PaymentBatch(models.Model):
         ]
 
 
-class PaymentBatchItem(models.Model):
-    """One order of a batch, as it was sent, and its outcome: a status, a payment or the problem."""
+class PaymentBatchPart(models.Model):
+    """Orders of a batch that share a transaction, as they were sent, and what became of them; both as JSON lists.
+
+    `first` and `last` are the numbers of its items in the batch. `outcomes` has the items as the API shows them.
+    """
 
     id = PrimaryIdField()
-    batch = models.ForeignKey(PaymentBatch, models.PROTECT, db_constraint=False, db_index=False, related_name="items")
-    n = models.PositiveIntegerField()
-    item_key = models.CharField(max_length=255)
-    said = models.TextField()
-    status = models.PositiveSmallIntegerField(default=0)
-    outcome = models.TextField()
+    batch = models.ForeignKey(PaymentBatch, models.PROTECT, db_constraint=False, db_index=False, related_name="parts")
+    first = models.PositiveIntegerField()
+    last = models.PositiveIntegerField()
+    orders = models.TextField()
+    is_open = models.BooleanField()
+    succeeded = models.PositiveIntegerField()
+    refused = models.PositiveIntegerField()
+    outcomes = models.TextField()
 
     class Meta:
-        db_table = "payments_batch_item"
-        constraints = [models.UniqueConstraint(fields=["batch", "n"], name="payments_batch_item_numbered")]
+        db_table = "payments_batch_part"
+        constraints = [models.UniqueConstraint(fields=["batch", "first"], name="payments_batch_part_once")]
+
+    def __str__(self) -> str:
+        return f"{self.first} to {self.last} of {identifiers.show('bat', self.batch_id)}"
 
 
 class TreasuryDirection(models.TextChoices):

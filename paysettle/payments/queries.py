@@ -1,13 +1,12 @@
 """Questions about payments."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 
 from paysettle.identity import queries as people
 from paysettle.kernel.errors import NotFound
@@ -16,7 +15,7 @@ from paysettle.kernel.models import IdempotencyKey
 from paysettle.kernel.money import Money
 from paysettle.payments import documents
 from paysettle.payments.lifecycle import State
-from paysettle.payments.models import Payment, PaymentBatch, PaymentBatchItem, Refund
+from paysettle.payments.models import Payment, PaymentBatch, PaymentBatchPart, Refund
 from paysettle.payments.operations.send import SendPayment
 from paysettle.payments.rules import Terms
 
@@ -65,32 +64,9 @@ def due_holds(at: datetime, *, limit: int) -> list[UUID]:
     return list(rows.values_list("id", flat=True)[:limit])
 
 
-class OpenItem(NamedTuple):
-    """An item of a batch that has no outcome yet."""
-
-    id: UUID
-    n: int
-    key: str
-
-
-class ItemOutcome(NamedTuple):
-    """An item of a batch and its outcome so far: a status (0: none yet) and its document as JSON."""
-
-    n: int
-    key: str
-    status: int
-    outcome: str
-
-
-def open_items(batch_id: UUID, *, limit: int) -> list[OpenItem]:
-    """Return the items of a batch that have no outcome yet, in order."""
-    rows = PaymentBatchItem.objects.filter(batch_id=batch_id, status=0).order_by("n")
-    return [OpenItem(*row) for row in rows.values_list("id", "n", "item_key")[:limit]]
-
-
-def said(item_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """Return what the orders of items said, as JSON."""
-    return dict(PaymentBatchItem.objects.filter(id__in=list(item_ids)).values_list("id", "said"))
+def open_parts(batch_id: UUID) -> list[PaymentBatchPart]:
+    """Return the parts of a batch that are not carried out yet, in order; what their orders say is read when needed."""
+    return list(_parts(batch_id).filter(is_open=True).defer("orders"))
 
 
 def interrupted_batches(at: datetime, *, limit: int) -> list[PaymentBatch]:
@@ -111,16 +87,37 @@ def batch(*, party_id: UUID, batch_id: UUID) -> PaymentBatch:
     return found
 
 
-def batch_items(batch_id: UUID, *, after: int, limit: int) -> list[ItemOutcome]:
-    """Return items of a batch after a number, in order."""
-    rows = PaymentBatchItem.objects.filter(batch_id=batch_id, n__gt=after).order_by("n")
-    return [ItemOutcome(*row) for row in rows.values_list("n", "item_key", "status", "outcome")[:limit]]
+def batch_items(batch_id: UUID, *, after: int, limit: int) -> list[dict[str, Any]]:
+    """Return items of a batch after a number, in order, as the API shows them; without a status until carried out."""
+    found: list[dict[str, Any]] = []
+    for part in _parts(batch_id).filter(last__gt=after).iterator(chunk_size=1):
+        found += [item for item in _items_of(part) if item["n"] > after]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def batch_outcomes(batch_id: UUID) -> list[str]:
+    """Return the outcomes of a batch, a JSON list for each part that is carried out, in order."""
+    return list(_parts(batch_id).filter(is_open=False).values_list("outcomes", flat=True))
 
 
 def batch_counts(batch_id: UUID) -> tuple[int, int]:
     """Return how many items of a batch have succeeded and how many were refused."""
-    done = PaymentBatchItem.objects.filter(batch_id=batch_id).exclude(status=0)
-    return done.filter(status__lt=400).count(), done.filter(status__gte=400).count()
+    sums = _parts(batch_id).order_by().aggregate(succeeded=Sum("succeeded"), refused=Sum("refused"))
+    return sums["succeeded"] or 0, sums["refused"] or 0
+
+
+def _parts(batch_id: UUID) -> "QuerySet[PaymentBatchPart]":
+    return PaymentBatchPart.objects.filter(batch_id=batch_id).order_by("first")
+
+
+def _items_of(part: PaymentBatchPart) -> list[dict[str, Any]]:
+    if not part.is_open:
+        done: list[dict[str, Any]] = json.loads(part.outcomes)
+        return done
+    orders = enumerate(json.loads(part.orders), start=part.first)
+    return [{"n": n, "key": one["key"], "status": None, "payment": None, "problem": None} for n, one in orders]
 
 
 def payment_documents(payments: list[Payment]) -> list[dict[str, Any]]:
