@@ -157,5 +157,6 @@ def _item(row: queries.ItemOutcome) -> dict[str, Any]:
         "key": row.key,
         "status": row.status or None,
         "payment": outcome.get("id"),
+        "state": outcome.get("state"),
         "problem": {name: outcome[name] for name in ("code", "detail", "errors") if name in outcome} or None,
     }
