@@ -286,6 +286,7 @@ LOGGING_SERVER = LOGGING
 # --- Work -------------------------------------------------------------------------------------------------------
 
 LANE_QUEUE_MAX = env.integer("LANE_QUEUE_MAX", 5000, least=1, most=1_000_000)
+PAYMENT_APPROVAL_HOURS = env.integer("PAYMENT_APPROVAL_HOURS", 72, least=1, most=24 * 365)
 LANE_DEADLINE_S = env.integer("LANE_DEADLINE_S", 10, least=1, most=120)
 KAFKA_BOOTSTRAP_SERVERS = env.brokers("KAFKA_BOOTSTRAP_SERVERS")
 KAFKA_TOPIC = env.kafka_name("KAFKA_TOPIC", "paysettle.events")

@@ -5,8 +5,10 @@ from typing import Any
 
 from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Invitation, Membership
+from paysettle.identity.limits import read_rules
+from paysettle.identity.models import ApprovalPolicy, Invitation, MemberLimit, Membership
 from paysettle.kernel import identifiers, times
+from paysettle.kernel.money import Money
 
 
 def me(caller: Caller) -> dict[str, Any]:
@@ -76,3 +78,29 @@ def invitations(found: Sequence[Invitation]) -> list[dict[str, Any]]:
         }
         for one in found
     ]
+
+
+def limit(found: MemberLimit) -> dict[str, Any]:
+    """Return what a member may send alone in one currency, and what they have sent on the last day they did."""
+
+    def money(amount_minor: int | None) -> dict[str, Any] | None:
+        return None if amount_minor is None else Money(amount_minor, found.currency).document()
+
+    return {
+        "currency": found.currency,
+        "per_payment": money(found.per_payment_minor),
+        "per_day": money(found.per_day_minor),
+        "spent_on": None if found.spent_day is None else found.spent_day.isoformat(),
+        "spent": money(found.spent_minor),
+    }
+
+
+def approval_policy(found: ApprovalPolicy) -> dict[str, Any]:
+    """Return what an organisation wants approved; its ETag is its version."""
+    return {
+        "time_zone": found.time_zone,
+        "rules": [
+            {"from": Money(rule.from_minor, rule.currency).document(), "approvers": rule.approvers}
+            for rule in read_rules(found.rules)
+        ],
+    }

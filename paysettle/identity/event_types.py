@@ -1,6 +1,6 @@
 """The events of people, parties, members, sessions and of what staff did to them. Reasons of staff are in no event."""
 
-from paysettle.events.catalogue import describe, identifier, one_of
+from paysettle.events.catalogue import MONEY, TEXT, describe, identifier, list_of, one_of
 from paysettle.identity.models import PartyKind, SessionEnd
 from paysettle.identity.roles import Role
 
@@ -44,6 +44,22 @@ describe(
     "paysettle.invitation.revoked.v1",
     "An invitation was taken back, replaced by a newer one, or fell with its maker's right to make it.",
     _INVITATION,
+)
+
+describe(
+    "paysettle.member_limit.set.v1",
+    "What a member may send alone in this currency changed; what is not named has no limit.",
+    {"organisation": identifier("par"), **_USER, "currency": TEXT, "per_payment": MONEY, "per_day": MONEY},
+    optional=("per_payment", "per_day"),
+)
+describe(
+    "paysettle.approval_policy.set.v1",
+    "An organisation changed how many must approve which payments, and where its day begins.",
+    {
+        "organisation": identifier("par"),
+        "time_zone": TEXT,
+        "rules": list_of(**{"from": MONEY, "approvers": {"type": "integer", "minimum": 1}}),
+    },
 )
 
 describe("paysettle.session.begun.v1", "A person signed in.", _USER)

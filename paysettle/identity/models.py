@@ -93,6 +93,51 @@ class Organisation(models.Model):
         return identifiers.show("par", self.party_id)
 
 
+class MemberLimit(models.Model):
+    """What a person may send alone for an organisation, in one currency, and what they have sent on `spent_day`.
+
+    Its id is made of the other three (`limit_rules.limit_id`). Empty limits are none. The row outlives the membership:
+    whoever joins again finds their limit. Amounts in minor units.
+    """
+
+    id = IdField(primary_key=True)
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    currency = models.CharField(max_length=3)
+    per_payment_minor = models.BigIntegerField(null=True)
+    per_day_minor = models.BigIntegerField(null=True)
+    spent_day = models.DateField(null=True)
+    spent_minor = models.BigIntegerField(default=0)
+    spent_since = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        db_table = "identity_member_limit"
+        constraints = [
+            models.UniqueConstraint(fields=["party", "user", "currency"], name="identity_member_limit_once"),
+            models.CheckConstraint(condition=models.Q(spent_minor__gte=0), name="identity_member_limit_spent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} for {self.party_id} in {self.currency}"
+
+
+class ApprovalPolicy(models.Model):
+    """How many must approve which payments of an organisation, and where its day begins; `rules` is JSON."""
+
+    party = models.OneToOneField(Party, models.PROTECT, primary_key=True, related_name="+")
+    time_zone = models.CharField(max_length=64)
+    rules = models.TextField()
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        db_table = "identity_approval_policy"
+        verbose_name_plural = "approval policies"
+
+    def __str__(self) -> str:
+        return identifiers.show("par", self.party_id)
+
+
 class InvitationState(models.TextChoices):
     """What became of an invitation; an open one may have expired meanwhile."""
 

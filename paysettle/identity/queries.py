@@ -11,7 +11,17 @@ from django.db.models.functions import Now
 
 from paysettle.identity import addresses
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Invitation, InvitationState, Membership, Party, PartyKind, User, VerifiedAddress
+from paysettle.identity.models import (
+    ApprovalPolicy,
+    Invitation,
+    InvitationState,
+    MemberLimit,
+    Membership,
+    Party,
+    PartyKind,
+    User,
+    VerifiedAddress,
+)
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import NotFound
 from paysettle.kernel.identifiers import BadIdentifier
@@ -78,6 +88,26 @@ def organisation(caller: Caller) -> Membership:
 def members_of(caller: Caller) -> "QuerySet[Membership]":
     """Return the memberships in the acting party; raise NotFound if that is no organisation."""
     return Membership.objects.filter(party=organisation(caller).party).select_related("user")
+
+
+def member(caller: Caller, member_id: UUID) -> Membership:
+    """Return a membership in the acting party; raise NotFound if there is none, or that is no organisation."""
+    found = members_of(caller).filter(id=member_id).select_related("party").first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def limits_of(member: Membership) -> list[MemberLimit]:
+    """Return the limits of a member, by currency."""
+    return list(MemberLimit.objects.filter(party_id=member.party_id, user_id=member.user_id).order_by("currency"))
+
+
+def approval_policy(caller: Caller) -> ApprovalPolicy:
+    """Return the policy of the acting party, at version 1 when none was set; NotFound for what is no organisation."""
+    party = organisation(caller).party
+    found = ApprovalPolicy.objects.filter(party=party).first()
+    return found or ApprovalPolicy(party=party, time_zone="UTC", rules="[]", version=1)
 
 
 def open_invitations_of(caller: Caller) -> "QuerySet[Invitation]":

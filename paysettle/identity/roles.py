@@ -27,6 +27,7 @@ class Permission(StrEnum):
     REFUND = "refund"
     SETTLE_ASK = "settle.ask"
     SETTLE_DECIDE = "settle.decide"
+    PAYMENT_APPROVE = "payment.approve"
     PAYMENT_READ = "payment.read"
     SETTLEMENT_READ = "settlement.read"
     STATEMENT_READ = "statement.read"
@@ -34,6 +35,7 @@ class Permission(StrEnum):
     INBOX_MARK = "inbox.mark"
     ORGANISATION_READ = "organisation.read"
     MEMBERS_MANAGE = "members.manage"
+    LIMITS_MANAGE = "limits.manage"
     OWNERS_MANAGE = "owners.manage"
 
 
@@ -51,7 +53,7 @@ _LOOK = frozenset(
 TABLE: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
     Role.ADMIN: frozenset(Permission) - {Permission.OWNERS_MANAGE},
-    Role.APPROVER: _LOOK | {Permission.INBOX_MARK, Permission.SETTLE_DECIDE},
+    Role.APPROVER: _LOOK | {Permission.INBOX_MARK, Permission.SETTLE_DECIDE, Permission.PAYMENT_APPROVE},
     Role.PAYER: _LOOK
     | {
         Permission.INBOX_MARK,
@@ -66,6 +68,9 @@ TABLE: dict[Role, frozenset[Permission]] = {
 
 MAILED = frozenset({Role.OWNER, Role.ADMIN})
 """Who gets a party's notices by e-mail; the others find them in its inbox."""
+
+APPROVERS = frozenset(role for role in Role if Permission.PAYMENT_APPROVE in TABLE[role])
+"""Who is told by e-mail that a payment waits for approval."""
 
 
 def needed_to_touch(*held: Role) -> Permission:

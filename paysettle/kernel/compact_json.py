@@ -11,6 +11,11 @@ def dumps(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+def loads(text: str) -> Any:
+    """Return the value of a JSON text that was written here. Raises ValueError for what is no JSON."""
+    return orjson.loads(text)
+
+
 def joined(lists: Iterable[str]) -> orjson.Fragment:
     """Return lists that are JSON texts already, none of them empty, as one list to put into a value for `dumps`."""
     return orjson.Fragment(f"[{','.join([text[1:-1] for text in lists])}]")

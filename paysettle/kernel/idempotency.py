@@ -6,7 +6,6 @@ and no lease: a twin waits on the locks of the first and then finds its answer.
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -80,7 +79,7 @@ class Answer:
 
     def document(self) -> dict[str, Any]:
         """Return the answer as a dictionary."""
-        found: dict[str, Any] = json.loads(self.text)
+        found: dict[str, Any] = compact_json.loads(self.text)
         return found
 
 

@@ -6,12 +6,17 @@ from typing import Any
 from uuid import UUID
 
 from paysettle.events.envelope import RecordedEvent
+from paysettle.identity.roles import APPROVERS, MAILED, Role
 from paysettle.kernel import identifiers
 from paysettle.kernel.money import Money
 from paysettle.notifications.kinds import Kind
 
 PAYMENT_COMPLETED = "paysettle.payment.completed.v1"
 PAYMENT_AUTHORISED = "paysettle.payment.authorised.v1"
+PAYMENT_APPROVAL_REQUESTED = "paysettle.payment.approval_requested.v1"
+PAYMENT_APPROVED = "paysettle.payment.approved.v1"
+PAYMENT_REJECTED = "paysettle.payment.rejected.v1"
+PAYMENT_LAPSED = "paysettle.payment.lapsed.v1"
 PAYMENT_CAPTURED = "paysettle.payment.captured.v1"
 PAYMENT_RELEASED = "paysettle.payment.released.v1"
 PAYMENT_EXPIRED = "paysettle.payment.expired.v1"
@@ -24,13 +29,26 @@ SETTLEMENT_WITHDRAWN = "paysettle.settlement.withdrawn.v1"
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One party is told one thing: by whom it was done, about which object, and how much."""
+    """One party is told one thing: by whom it was done, about which object, and how much.
+
+    The inbox is the party's. By mail it goes to the members in these roles; or to one member (`person_id`) alone; and
+    never to who has done it themselves (`done_by`), where that is known.
+    """
 
     recipient_id: UUID
     kind: Kind
     party_id: UUID
     subject: str
     amounts: tuple[Money, ...]
+    roles: frozenset[Role] = MAILED
+    person_id: UUID | None = None
+    done_by: UUID | None = None
+
+    def is_mailed_to(self, user_id: UUID, role: Role) -> bool:
+        """Tell whether a member of the party gets it by mail."""
+        if self.person_id is not None:
+            return user_id == self.person_id
+        return role in self.roles and user_id != self.done_by
 
     def data(self) -> dict[str, Any]:
         """Return what the inbox keeps: ids and amounts."""
@@ -50,6 +68,33 @@ def _is_told(side: str, kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
         return [Notice(told, kind, doer, event.data["payment"], (_money(event.data["amount"]),))]
 
     return notices
+
+
+def _approvers_are_told(event: RecordedEvent) -> list[Notice]:
+    """Tell the payer's approvers that a payment waits for them."""
+    payer, payee = (identifiers.parse("par", event.data[side]) for side in ("payer", "payee"))
+    amounts, maker = (_money(event.data["amount"]),), identifiers.parse("usr", event.data["made_by"])
+    kind, subject = Kind.PAYMENT_APPROVAL_REQUESTED, event.data["payment"]
+    return [Notice(payer, kind, payee, subject, amounts, roles=APPROVERS, done_by=maker)]
+
+
+def _maker_is_told(kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
+    """Tell the payer, and by mail who made the payment, what became of it."""
+
+    def notices(event: RecordedEvent) -> list[Notice]:
+        payer, payee = (identifiers.parse("par", event.data[side]) for side in ("payer", "payee"))
+        maker = identifiers.parse("usr", event.data["made_by"])
+        return [Notice(payer, kind, payee, event.data["payment"], (_money(event.data["amount"]),), person_id=maker)]
+
+    return notices
+
+
+def _approval_is_told(event: RecordedEvent) -> list[Notice]:
+    """Tell both sides once the last approval has come: before it the payee knows of nothing."""
+    payees_kind = {"completed": Kind.PAYMENT_RECEIVED, "authorised": Kind.PAYMENT_AUTHORISED}.get(event.data["state"])
+    if payees_kind is None:
+        return []
+    return [*_maker_is_told(Kind.PAYMENT_APPROVED)(event), *_is_told("payee", payees_kind)(event)]
 
 
 def _others_are_told(kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
@@ -80,6 +125,10 @@ def _asker_is_told(kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
 HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
     PAYMENT_COMPLETED: _is_told("payee", Kind.PAYMENT_RECEIVED),
     PAYMENT_AUTHORISED: _is_told("payee", Kind.PAYMENT_AUTHORISED),
+    PAYMENT_APPROVAL_REQUESTED: _approvers_are_told,
+    PAYMENT_APPROVED: _approval_is_told,
+    PAYMENT_REJECTED: _maker_is_told(Kind.PAYMENT_REJECTED),
+    PAYMENT_LAPSED: _maker_is_told(Kind.PAYMENT_LAPSED),
     PAYMENT_CAPTURED: _is_told("payer", Kind.PAYMENT_CAPTURED),
     PAYMENT_RELEASED: _is_told("payer", Kind.PAYMENT_RELEASED),
     PAYMENT_EXPIRED: _is_told("payee", Kind.PAYMENT_EXPIRED),

@@ -1,11 +1,13 @@
 """The events of payments, of the treasury, and of wallets that staff close."""
 
 from paysettle.events.catalogue import MONEY, TIME, describe, identifier, one_of
+from paysettle.identity.limit_rules import Reason
 from paysettle.ledger.event_types import TRANSFERS
-from paysettle.payments.lifecycle import State
+from paysettle.payments.lifecycle import UNAPPROVED, State
 
 _SIDES = {"payment": identifier("pay"), "payer": identifier("par"), "payee": identifier("par")}
-_MOVED = {**_SIDES, "amount": MONEY, "state": one_of(*State), "transfers": TRANSFERS}
+_MOVED = {**_SIDES, "amount": MONEY, "state": one_of(*(set(State) - UNAPPROVED)), "transfers": TRANSFERS}
+_DECIDED = {**_MOVED, "state": one_of(*State), "made_by": identifier("usr")}
 
 describe(
     "paysettle.payment.completed.v1", "A payment was made at once.", {**_SIDES, "amount": MONEY, "transfers": TRANSFERS}
@@ -15,6 +17,27 @@ describe(
     "The amount is on hold for the payee until `expires_at`; nothing has moved yet.",
     {**_SIDES, "amount": MONEY, "transfers": TRANSFERS, "expires_at": TIME},
 )
+describe(
+    "paysettle.payment.approval_requested.v1",
+    "The amount is on hold until others of the payer's organisation decide, or `expires_at`. The payee is not told.",
+    {
+        **_SIDES,
+        "amount": MONEY,
+        "transfers": TRANSFERS,
+        "expires_at": TIME,
+        "made_by": identifier("usr"),
+        "approvers": {"type": "integer", "minimum": 1},
+        "reason": one_of(*Reason),
+    },
+)
+describe(
+    "paysettle.payment.approved.v1",
+    "One more person approved this amount; with the last that was needed it is completed, or authorised from then on.",
+    _DECIDED,
+)
+describe("paysettle.payment.rejected.v1", "Somebody refused to approve; the money is free again.", _DECIDED)
+describe("paysettle.payment.withdrawn.v1", "Its maker took it back while it waited.", _DECIDED)
+describe("paysettle.payment.lapsed.v1", "Nobody approved in time; the money is free again.", _DECIDED)
 describe("paysettle.payment.captured.v1", "A part of what is on hold, or all of it, went to the payee.", _MOVED)
 describe("paysettle.payment.released.v1", "The payee gave back what was left on hold.", _MOVED)
 describe("paysettle.payment.expired.v1", "What was left on hold at the deadline went back to the payer.", _MOVED)

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 
+from paysettle.identity.limit_rules import Reason
 from paysettle.identity.models import Party
 from paysettle.kernel import identifiers
 from paysettle.kernel.fields import IdField, NullableIdField, PrimaryIdField
@@ -24,12 +25,20 @@ class Payment(models.Model):
     note = models.CharField(max_length=NOTE_LENGTH_MAX)
     reference = models.CharField(max_length=REFERENCE_LENGTH_MAX)
     metadata = models.TextField()
-    state = models.CharField(max_length=12, choices=[(s.value, s.value) for s in State])
+    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in State])
     hold_id = NullableIdField()
     expires_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField()
     created_by_id = IdField()
     created_at = models.DateTimeField()
+    # Of a payment that others must approve: how many, why, and for how long it is held for the payee afterwards.
+    approvers_needed = models.PositiveSmallIntegerField(null=True)
+    approval_reason = models.CharField(  # noqa: DJ001 - most have none, and NULL costs their insert least
+        max_length=16,
+        null=True,
+        choices=[(r.value, r.value) for r in Reason],
+    )
+    hold_for_s = models.PositiveIntegerField(null=True)
 
     class Meta:
         db_table = "payments_payment"
@@ -46,6 +55,31 @@ class Payment(models.Model):
                 condition=Q(refunded_minor__gte=0, refunded_minor__lte=F("captured_minor")),
                 name="payments_refunded_within_captured",
             ),
+        ]
+
+
+class ApprovalDecision(models.TextChoices):
+    """What an approver said."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class PaymentApproval(InsertOnlyModel):
+    """What one person decided about a payment that another has made. Rule MR15."""
+
+    id = PrimaryIdField()
+    payment = models.ForeignKey(Payment, models.PROTECT, db_constraint=False, db_index=False, related_name="+")
+    person_id = IdField()
+    made_by_id = IdField()
+    decision = models.CharField(max_length=10, choices=ApprovalDecision.choices)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payments_approval"
+        constraints = [
+            models.UniqueConstraint(fields=["payment", "person_id", "decision"], name="payments_approval_once_each"),
+            models.CheckConstraint(condition=~Q(person_id=F("made_by_id")), name="payments_approval_by_another"),
         ]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from paysettle.identity import queries as people
 from paysettle.kernel.errors import NotFound
@@ -14,10 +14,10 @@ from paysettle.kernel.idempotency import digest_of
 from paysettle.kernel.models import IdempotencyKey
 from paysettle.kernel.money import Money
 from paysettle.payments import documents
-from paysettle.payments.lifecycle import State
-from paysettle.payments.models import Payment, PaymentBatch, PaymentBatchPart, Refund
+from paysettle.payments.lifecycle import STEPS, UNAPPROVED, State, Verb
+from paysettle.payments.models import ApprovalDecision, Payment, PaymentApproval, PaymentBatch, PaymentBatchPart, Refund
 from paysettle.payments.operations.send import SendPayment
-from paysettle.payments.rules import Terms
+from paysettle.payments.rules import Approval, Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +35,15 @@ class Filters:
 
 
 def payments_of(party_id: UUID, filters: Filters | None = None) -> "QuerySet[Payment]":
-    """Return the payments that a party has made or received."""
-    found = Payment.objects.filter(Q(payer_id=party_id) | Q(payee_id=party_id))
+    """Return the payments that a party has made or received; what the payer's own have not approved is not received."""
+    received = Q(payee_id=party_id) & ~Q(state__in=UNAPPROVED)
+    found = Payment.objects.filter(Q(payer_id=party_id) | received)
     return found if filters is None else _filtered(found, filters)
 
 
 def payment(*, party_id: UUID, payment_id: UUID) -> dict[str, Any]:
     """Return one payment of a party; raise NotFound if it is absent or not the party's."""
-    return payment_documents([_payment(party_id, payment_id)])[0]
+    return payment_documents([_payment(party_id, payment_id)], seen_by=party_id)[0]
 
 
 def refunds(*, party_id: UUID, payment_id: UUID) -> "QuerySet[Refund]":
@@ -59,8 +60,8 @@ def by_key(*, party_id: UUID, key: str) -> "QuerySet[Payment]":
 
 
 def due_holds(at: datetime, *, limit: int) -> list[UUID]:
-    """Return payments whose hold has passed its deadline, oldest first."""
-    rows = Payment.objects.filter(state=State.AUTHORISED, expires_at__lte=at).order_by("expires_at")
+    """Return payments whose hold has passed its deadline, oldest first; those that wait for approval too."""
+    rows = Payment.objects.filter(state__in=STEPS[Verb.EXPIRE].before, expires_at__lte=at).order_by("expires_at")
     return list(rows.values_list("id", flat=True)[:limit])
 
 
@@ -117,11 +118,15 @@ def _items_of(part: PaymentBatchPart) -> list[dict[str, Any]]:
         done: list[dict[str, Any]] = json.loads(part.outcomes)
         return done
     orders = enumerate(json.loads(part.orders), start=part.first)
-    return [{"n": n, "key": one["key"], "status": None, "payment": None, "problem": None} for n, one in orders]
+    return [
+        {"n": n, "key": one["key"], "status": None, "payment": None, "state": None, "problem": None}
+        for n, one in orders
+    ]
 
 
-def payment_documents(payments: list[Payment]) -> list[dict[str, Any]]:
-    """Return the documents of payments, with the handles of their parties."""
+def payment_documents(payments: list[Payment], *, seen_by: UUID) -> list[dict[str, Any]]:
+    """Return the documents of payments as a party sees them, with the handles of both sides."""
+    approved = _approved([p.id for p in payments if p.approvers_needed is not None])
     handles = people.handles(party for p in payments for party in (p.payer_id, p.payee_id))
     return [
         documents.payment(
@@ -132,6 +137,7 @@ def payment_documents(payments: list[Payment]) -> list[dict[str, Any]]:
             reference=p.reference,
             metadata=json.loads(p.metadata),
             created_at=p.created_at,
+            approved=approved.get(p.id, 0) if p.payer_id == seen_by else None,
         )
         for p in payments
     ]
@@ -163,7 +169,17 @@ def terms_of(row: Payment) -> Terms:
         State(row.state),
         row.hold_id,
         row.expires_at,
+        row.created_by_id,
+        Approval.stored(row.approvers_needed, row.approval_reason, row.hold_for_s),
     )
+
+
+def _approved(payment_ids: list[UUID]) -> dict[UUID, int]:
+    """Return how many people have approved each of these payments."""
+    if not payment_ids:
+        return {}
+    rows = PaymentApproval.objects.filter(payment_id__in=payment_ids, decision=ApprovalDecision.APPROVED)
+    return dict(rows.values_list("payment_id").annotate(Count("id")))
 
 
 def _payment(party_id: UUID, payment_id: UUID) -> Payment:

@@ -10,13 +10,14 @@ import yaml
 
 from paysettle.identity import roles, standing
 from paysettle.identity.caller import Caller
+from paysettle.identity.operations import members as operations
 from paysettle.identity.roles import Permission, Role
 from paysettle.identity.standing import Standing
 from paysettle.kernel import identifiers
 from tests.companies import company, send
 from tests.money import balance, books_are_right
 from tests.people import Person, deposit, person
-from tests.permissions.requests import REQUESTS, World
+from tests.permissions.requests import REQUESTS, World, pending
 from tests.server import ROOT
 
 EVERYBODY = set(Role)
@@ -31,6 +32,7 @@ EXPECTED: dict[Permission, set[Role]] = {
     Permission.REFUND: WHO_PAYS,
     Permission.SETTLE_ASK: WHO_PAYS,
     Permission.SETTLE_DECIDE: WHO_DECIDES,
+    Permission.PAYMENT_APPROVE: WHO_DECIDES,
     Permission.PAYMENT_READ: EVERYBODY,
     Permission.SETTLEMENT_READ: EVERYBODY,
     Permission.STATEMENT_READ: EVERYBODY,
@@ -38,13 +40,16 @@ EXPECTED: dict[Permission, set[Role]] = {
     Permission.INBOX_MARK: EVERYBODY - {Role.VIEWER},
     Permission.ORGANISATION_READ: EVERYBODY,
     Permission.MEMBERS_MANAGE: WHO_LEADS,
+    Permission.LIMITS_MANAGE: WHO_LEADS,
     Permission.OWNERS_MANAGE: {Role.OWNER},
 }
+# What is asked for in the batch too.
+MONEY = {"pay", "capture", "release", "refund", "payment.approve", "settle.ask", "settle.decide"}
 # The person's own business, or what every member may do.
 FOR_ANY_ROLE = {"me", "list_organisations", "create_organisation", "leave_organisation", "accept_invitation"}
-# These change who acts for a company: the first two are tried with companies of their own, the last in
-# `identity/tests/test_invitations.py`, because nobody who has a role accepts one.
-ONCE = {"leave_organisation", "hand_over_organisation", "accept_invitation"}
+# The first two change who acts for a company and are tried with companies of their own; an invitation is accepted by
+# nobody who has a role (`identity/tests/test_invitations.py`); and one withdraws what one has ordered in person.
+ONCE = {"leave_organisation", "hand_over_organisation", "accept_invitation", "withdraw_payment"}
 NAMED = {
     operation["operationId"]: operation["x-permission"]
     for methods in yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())["paths"].values()
@@ -78,8 +83,8 @@ def test_the_table_of_the_readme_says_the_same() -> None:
     columns = [
         {Permission.PAYMENT_READ, Permission.SETTLEMENT_READ, Permission.STATEMENT_READ, Permission.INBOX_READ},
         {Permission.PAY, Permission.CAPTURE, Permission.REFUND, Permission.SETTLE_ASK},
-        {Permission.SETTLE_DECIDE},
-        {Permission.MEMBERS_MANAGE},
+        {Permission.SETTLE_DECIDE, Permission.PAYMENT_APPROVE},
+        {Permission.MEMBERS_MANAGE, Permission.LIMITS_MANAGE},
         {Permission.OWNERS_MANAGE},
     ]
     lines = (ROOT / "README.md").read_text().splitlines()
@@ -122,6 +127,15 @@ def test_every_role_hands_over_and_leaves(role: Role) -> None:
     assert list(firm.roles()) == [firm.owner.user.username]
 
 
+@pytest.mark.parametrize("role", Role)
+def test_every_role_withdraws_what_it_has_ordered(world: World, role: Role) -> None:
+    maker = world.company.join(person("maker"), Role.PAYER)
+    path = pending(world, maker)
+    operations.change_role(by=world.owner.caller, member_id=world.company.member(maker).id, role=role)
+    reply = send(maker, "POST", f"{path}/withdraw")
+    assert reply.status == (200 if role in EXPECTED[Permission.PAY] else 403)
+
+
 @pytest.mark.parametrize("operation", REQUESTS)
 def test_a_stranger_acts_for_no_company(world: World, operation: str) -> None:
     request = REQUESTS[operation](world)
@@ -141,7 +155,7 @@ def test_money_asks_for_the_role_in_the_batch_too(world: World, members: dict[Ro
     before = balance(world.owner)
     with patch.object(standing, "check", lambda _caller, _needed: None):
         for operation, request in REQUESTS.items():
-            if NAMED[operation] in {"pay", "capture", "release", "refund", "settle.ask", "settle.decide"}:
+            if NAMED[operation] in MONEY:
                 made = request(world)
                 reply = send(members[Role.VIEWER], made.method, made.path, made.body, **made.headers)
                 assert (reply.status, reply.document["code"]) == (403, "not_permitted"), operation

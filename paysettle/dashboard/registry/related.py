@@ -12,7 +12,7 @@ from paysettle.kernel import identifiers
 from paysettle.ledger import queries as ledger
 from paysettle.ledger.models import HoldMove, Transfer
 from paysettle.payments import queries as payments
-from paysettle.payments.models import Refund
+from paysettle.payments.models import PaymentApproval, Refund
 from paysettle.payments.operations.bulk import ITEMS_MAX
 
 SHOWN_MAX = 50
@@ -66,6 +66,20 @@ def hold(hold_id: UUID | None, currency: str) -> Table:
             for step in steps
         ],
         empty="No money was held.",
+    )
+
+
+def approvals(payment_id: UUID) -> Table:
+    """Return who decided what about a payment that waited for approval."""
+    found = PaymentApproval.objects.filter(payment_id=payment_id).order_by("id")
+    return Table(
+        "Approvals",
+        ["Person", "Decision", "Time (UTC)"],
+        [
+            [actor(identifiers.show("usr", one.person_id)), show.state(one.decision), show.moment(one.created_at)]
+            for one in found
+        ],
+        empty="Nobody had to approve, or has yet.",
     )
 
 

@@ -8,6 +8,7 @@ from paysettle.api.methods import readable
 from paysettle.api.problems import page_not_found
 from paysettle.identity.api.invitations import InvitationAccept, InvitationRevoke, Invitations
 from paysettle.identity.api.jwks import JwksView
+from paysettle.identity.api.limits import ApprovalPolicyView, MemberLimits
 from paysettle.identity.api.me import MeView
 from paysettle.identity.api.members import HandOver, Leave, MemberRemove, MemberRole, Members
 from paysettle.identity.api.organisations import OrganisationDetail, Organisations
@@ -28,6 +29,8 @@ urlpatterns = [
     path("api/v1/organisations/<str:organisation_id>/members", Members.as_view()),
     path("api/v1/organisations/<str:organisation_id>/members/<str:member_id>/role", MemberRole.as_view()),
     path("api/v1/organisations/<str:organisation_id>/members/<str:member_id>/remove", MemberRemove.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/members/<str:member_id>/limits", MemberLimits.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/approval-policy", ApprovalPolicyView.as_view()),
     path("api/v1/organisations/<str:organisation_id>/leave", Leave.as_view()),
     path("api/v1/organisations/<str:organisation_id>/hand-over", HandOver.as_view()),
     path("api/v1/organisations/<str:organisation_id>/invitations", Invitations.as_view()),

@@ -1,5 +1,7 @@
 """Payments over HTTP. The hot route is one plain async view; it shares its parts with the DRF views of `api/`."""
 
+from functools import partial
+
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -60,7 +62,7 @@ class Payments(APIView):
         rows = queries.payments_of(party_id, filters.read(request))
         if key is not None:
             rows = rows & queries.by_key(party_id=party_id, key=check_key(key))
-        return Response(pagination.page(request, rows, queries.payment_documents))
+        return Response(pagination.page(request, rows, partial(queries.payment_documents, seen_by=party_id)))
 
     @extend_schema(
         operation_id="create_payment",

@@ -49,6 +49,7 @@ def _shown(item):
         "key": item.item_key,
         "status": item.status,
         "payment": outcome.get("id"),
+        "state": outcome.get("state"),
         "problem": problem or None,
     }
 

@@ -155,13 +155,14 @@ def _shown(n: int, key: str, outcome: Outcome) -> dict[str, Any]:
         return _problem(n, key, outcome.problem(request_id=""))
     if outcome.object_id is None:
         return _problem(n, key, outcome.document())
-    payment = identifiers.show(send_payment.prefix, outcome.object_id)
-    return {"n": n, "key": key, "status": outcome.status, "payment": payment, "problem": None}
+    document = outcome.document()
+    payment, state = document["id"], document["state"]
+    return {"n": n, "key": key, "status": outcome.status, "payment": payment, "state": state, "problem": None}
 
 
 def _problem(n: int, key: str, document: dict[str, Any]) -> dict[str, Any]:
     problem = {name: document[name] for name in ("code", "detail", "errors") if name in document}
-    return {"n": n, "key": key, "status": document["status"], "payment": None, "problem": problem}
+    return {"n": n, "key": key, "status": document["status"], "payment": None, "state": None, "problem": problem}
 
 
 def _stored(item: BatchItem) -> dict[str, Any]:
