@@ -5,7 +5,7 @@ from typing import Any
 
 from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Invitation, Membership
+from paysettle.identity.models import Invitation, LoginSession, Membership
 from paysettle.kernel import identifiers, times
 
 
@@ -72,6 +72,23 @@ def invitations(found: Sequence[Invitation]) -> list[dict[str, Any]]:
             "state": one.state,
             "made_by": {"id": identifiers.show("usr", one.made_by_id), "handle": one.made_by.username},
             "created_at": times.show(one.created_at),
+            "expires_at": times.show(one.expires_at),
+        }
+        for one in found
+    ]
+
+
+def sessions(found: Sequence[LoginSession], caller: Caller) -> list[dict[str, Any]]:
+    """Return sessions of the person who calls."""
+    return [
+        {
+            "id": identifiers.show("ses", one.id),
+            "device": one.device,
+            "name": one.name,
+            "current": one.id == caller.session_id,
+            "second_factor": one.second_factor_at is not None,
+            "created_at": times.show(one.created_at),
+            "last_seen_at": times.show(one.last_seen_at),
             "expires_at": times.show(one.expires_at),
         }
         for one in found

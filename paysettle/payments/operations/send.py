@@ -9,6 +9,7 @@ from uuid import UUID
 from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity import queries as people
+from paysettle.identity import step_up
 from paysettle.identity.caller import Caller
 from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
@@ -119,6 +120,8 @@ class PaymentBook(Book[PaymentOrder]):
         self.posting.require(route.accounts or ())
         if route.payee_id == item.party_id:
             raise PaymentToOneself
+        if step_up.concerns(item.money.amount_minor):
+            self._standing.check_fresh(item.by, now)
         payer, payee = self._standing.party(item.party_id), self._standing.party(route.payee_id)
         if not payee.active:
             raise PayeeUnavailable
