@@ -36,10 +36,14 @@ class BadActingParty(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """Which permission each method of a view needs in the party acted for; None: every role will do."""
+    """Which permission each method of a view needs in the party acted for; None: every role will do.
+
+    With `fresh` a POST needs a session that has shown recently who is there (`step_up.py`).
+    """
 
     get: Permission | None = None
     post: Permission | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,13 @@ def bearer_caller(request: HttpRequest) -> Caller:
 def session_caller(request: HttpRequest) -> Caller:
     """Return who is calling according to the Django session, acting for their own party; for pages.
 
-    Raises Unauthenticated, and SessionEnded or PartyDisabled as the API does.
+    Raises Unauthenticated, and SessionEnded, SecondFactorRequired or PartyDisabled as the API does.
     """
     user = request.user
     if not isinstance(user, User):
         raise Unauthenticated
-    caller = Caller(user_id=user.id, session_id=browser_sessions.ensure(request), party_id=user.own_party_id)
+    session_id = browser_sessions.require(request).id
+    caller = Caller(user_id=user.id, session_id=session_id, party_id=user.own_party_id)
     standing.check(caller, None)
     return caller
 
@@ -100,10 +105,12 @@ class BearerAuthentication(BaseAuthentication):
             return None
         caller = bearer_caller(http_request)
         organisation = request.parser_context["kwargs"].get("organisation_id")
+        view, method = request.parser_context["view"], str(request.method)
+        needed, fresh = needed_by(view, method), needs_step_up(view, method)
         if organisation is None:
-            standing.check(caller, _needed(request))
+            standing.check(caller, needed, fresh=fresh)
         else:
-            caller = _for_organisation(caller, organisation, _needed(request))
+            caller = _for_organisation(caller, organisation, needed, fresh=fresh)
         assert caller.user_id is not None  # noqa: S101 - a token names its user
         return SignedInUser(caller.user_id), caller
 
@@ -123,18 +130,20 @@ def needed_by(view: Any, method: str) -> Permission | None:
     return needs.post if method == "POST" else needs.get
 
 
-def _for_organisation(caller: Caller, named: str, needed: Permission | None) -> Caller:
+def needs_step_up(view: Any, method: str) -> bool:
+    """Tell whether a method of a view needs a session that has shown recently who is there."""
+    needs: Needs = view.needs
+    return needs.fresh and method == "POST"
+
+
+def _for_organisation(caller: Caller, named: str, needed: Permission | None, *, fresh: bool) -> Caller:
     """Return the caller acting for the organisation; to whoever does not belong to it, it is as absent as none."""
     try:
         caller = caller.acting_for(identifiers.parse("par", named))
-        standing.check(caller, needed)
+        standing.check(caller, needed, fresh=fresh)
     except (BadIdentifier, NotYourParty):
         raise NotFound from None
     return caller
-
-
-def _needed(request: Request) -> Permission | None:
-    return needed_by(request.parser_context["view"], str(request.method))
 
 
 def _bearer_token(request: HttpRequest) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
 from paysettle.identity.limits import read_rules
-from paysettle.identity.models import ApprovalPolicy, Invitation, MemberLimit, Membership
+from paysettle.identity.models import ApprovalPolicy, Invitation, LoginSession, MemberLimit, Membership
 from paysettle.kernel import identifiers, times
 from paysettle.kernel.money import Money
 
@@ -104,3 +104,20 @@ def approval_policy(found: ApprovalPolicy) -> dict[str, Any]:
             for rule in read_rules(found.rules)
         ],
     }
+
+
+def sessions(found: Sequence[LoginSession], caller: Caller) -> list[dict[str, Any]]:
+    """Return sessions of the person who calls."""
+    return [
+        {
+            "id": identifiers.show("ses", one.id),
+            "device": one.device,
+            "name": one.name,
+            "current": one.id == caller.session_id,
+            "second_factor": one.second_factor_at is not None,
+            "created_at": times.show(one.created_at),
+            "last_seen_at": times.show(one.last_seen_at),
+            "expires_at": times.show(one.expires_at),
+        }
+        for one in found
+    ]

@@ -11,6 +11,19 @@ describe(
 )
 describe("paysettle.person.address_verified.v1", "A person showed that an e-mail address is theirs.", {})
 describe("paysettle.person.password_changed.v1", "A person chose a new password; their other sessions ended.", {})
+describe(
+    "paysettle.person.address_changed.v1",
+    "A person has another e-mail address, confirmed on the old one and on the new one.",
+    {},
+)
+describe("paysettle.person.second_factor_added.v1", "A person signs in with a second factor from now on.", {})
+describe(
+    "paysettle.person.second_factor_removed.v1",
+    "A person, or the operator for one who lost it, removed their second factor and the recovery codes.",
+    {},
+)
+describe("paysettle.person.recovery_codes_made.v1", "A person replaced their recovery codes.", {})
+describe("paysettle.person.recovery_code_used.v1", "A recovery code took the place of the second factor, once.", {})
 describe("paysettle.person.disabled.v1", "Staff keep a person out; all their sessions ended.", {})
 describe("paysettle.person.enabled.v1", "Staff let a person sign in again.", {})
 describe("paysettle.party.opened.v1", "A party can pay and be paid from now on.", {"kind": one_of(*PartyKind.values)})

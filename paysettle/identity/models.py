@@ -185,12 +185,19 @@ class LoginSession(models.Model):
     """One sign-in; ends with the Django session, a change of password, or the person. Its id is the tokens' `sid`.
 
     `django_session` is the SHA-256 of Django's session key, which itself is stored nowhere (`session_store.py`).
+    `authenticated_at` and `second_factor_at` say when it last showed who is there, and by a second factor.
+    `device` is what the User-Agent gives away roughly, `name` what the person calls it.
     """
 
     id = PrimaryIdField()
     user = models.ForeignKey(User, models.PROTECT, related_name="+")
     django_session = DigestField(unique=True)
+    device = models.CharField(max_length=40)
+    name = models.CharField(max_length=40, blank=True, default="")
     created_at = models.DateTimeField()
+    authenticated_at = models.DateTimeField()
+    second_factor_at = models.DateTimeField(null=True)
+    last_seen_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=24, choices=SessionEnd.choices, blank=True, default="")
@@ -200,6 +207,27 @@ class LoginSession(models.Model):
 
     def __str__(self) -> str:
         return identifiers.show("ses", self.id)
+
+
+class AddressChange(models.Model):
+    """A person wants another e-mail address: one code went to the old one, one to the new one, and both must come back.
+
+    The new address is here as a keyed digest alone, and so are the codes. A person has one at a time.
+    """
+
+    user = models.OneToOneField(User, models.PROTECT, primary_key=True, related_name="+")
+    address_digest = DigestField()
+    old_code_digest = DigestField()
+    new_code_digest = DigestField()
+    attempts_left = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "identity_address_change"
+
+    def __str__(self) -> str:
+        return f"for {identifiers.show('usr', self.user_id)}"
 
 
 class RefreshToken(models.Model):

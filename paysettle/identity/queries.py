@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -9,12 +10,13 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from paysettle.identity import addresses
+from paysettle.identity import addresses, timeouts
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import (
     ApprovalPolicy,
     Invitation,
     InvitationState,
+    LoginSession,
     MemberLimit,
     Membership,
     Party,
@@ -69,6 +71,14 @@ def has_verified(user: User) -> bool:
 def memberships_of(user_id: UUID) -> list[Membership]:
     """Return the memberships of a person with their parties, the oldest first."""
     return list(Membership.objects.filter(user_id=user_id).select_related("party").order_by("created_at", "id"))
+
+
+def live_sessions_of(user_id: UUID) -> "QuerySet[LoginSession]":
+    """Return the sessions in which a person is signed in."""
+    now = datetime.now(UTC)
+    seen_since = now - timeouts.limits(staff=User.objects.get(id=user_id).is_staff).idle
+    of_person = LoginSession.objects.filter(user_id=user_id, ended_at=None)
+    return of_person.filter(expires_at__gt=now, last_seen_at__gt=seen_since)
 
 
 def organisations_of(user_id: UUID) -> "QuerySet[Membership]":

@@ -25,6 +25,13 @@ SENTENCES = {
     Kind.SETTLEMENT_APPROVED: "{who} approved your request: {amount} is settled",
     Kind.SETTLEMENT_REJECTED: "{who} rejected your request to settle {amount}",
     Kind.SETTLEMENT_WITHDRAWN: "{who} withdrew the request to settle {amount}",
+    Kind.PASSWORD_CHANGED: "The password of {who} was changed",
+    Kind.ADDRESS_CHANGED: "The e-mail address of {who} was changed",
+    Kind.SECOND_FACTOR_ADDED: "{who} signs in with a second factor from now on",
+    Kind.SECOND_FACTOR_REMOVED: "The second factor of {who} was removed",
+    Kind.RECOVERY_CODES_MADE: "New recovery codes were made for {who}; the old ones are void",
+    Kind.RECOVERY_CODE_USED: "{who} signed in with a recovery code",
+    Kind.SESSION_ENDED: "A session of {who} was ended, because somebody has a copy of its tokens or staff ended it",
 }
 
 

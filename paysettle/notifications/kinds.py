@@ -20,3 +20,10 @@ class Kind(StrEnum):
     SETTLEMENT_APPROVED = "settlement_approved"
     SETTLEMENT_REJECTED = "settlement_rejected"
     SETTLEMENT_WITHDRAWN = "settlement_withdrawn"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - what happened, not a password
+    ADDRESS_CHANGED = "address_changed"
+    SECOND_FACTOR_ADDED = "second_factor_added"
+    SECOND_FACTOR_REMOVED = "second_factor_removed"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    SESSION_ENDED = "session_ended"

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from paysettle.events.envelope import RecordedEvent
+from paysettle.identity import queries as people
 from paysettle.identity.roles import APPROVERS, MAILED, Role
 from paysettle.kernel import identifiers
 from paysettle.kernel.money import Money
@@ -25,6 +26,13 @@ SETTLEMENT_REQUESTED = "paysettle.settlement.requested.v1"
 SETTLEMENT_SETTLED = "paysettle.settlement.settled.v1"
 SETTLEMENT_REJECTED = "paysettle.settlement.rejected.v1"
 SETTLEMENT_WITHDRAWN = "paysettle.settlement.withdrawn.v1"
+PASSWORD_CHANGED = "paysettle.person.password_changed.v1"  # noqa: S105 - a type, not a password
+ADDRESS_CHANGED = "paysettle.person.address_changed.v1"
+SECOND_FACTOR_ADDED = "paysettle.person.second_factor_added.v1"
+SECOND_FACTOR_REMOVED = "paysettle.person.second_factor_removed.v1"
+RECOVERY_CODES_MADE = "paysettle.person.recovery_codes_made.v1"
+RECOVERY_CODE_USED = "paysettle.person.recovery_code_used.v1"
+SESSION_ENDED = "paysettle.session.ended.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,27 @@ def _asker_is_told(kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
     return notices
 
 
+def _person_is_told(kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
+    """Tell a person what became of what they sign in with, whoever did it: they should know if it was not them."""
+
+    def notices(event: RecordedEvent) -> list[Notice]:
+        return [_about_oneself(event.stream, kind, event.stream)]
+
+    return notices
+
+
+def _ended_by_others(event: RecordedEvent) -> list[Notice]:
+    """Tell a person of a session that ended without them: by staff, or because its tokens were copied."""
+    user, reason = event.data["user"], event.data["reason"]
+    told = reason == "refresh_token_replayed" or (reason == "revoked" and event.actor != user)
+    return [_about_oneself(user, Kind.SESSION_ENDED, event.stream)] if told else []
+
+
+def _about_oneself(user: str, kind: Kind, subject: str) -> Notice:
+    party = people.person(identifiers.parse("usr", user)).own_party_id
+    return Notice(party, kind, party, subject, ())
+
+
 HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
     PAYMENT_COMPLETED: _is_told("payee", Kind.PAYMENT_RECEIVED),
     PAYMENT_AUTHORISED: _is_told("payee", Kind.PAYMENT_AUTHORISED),
@@ -137,6 +166,13 @@ HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
     SETTLEMENT_SETTLED: _asker_is_told(Kind.SETTLEMENT_APPROVED),
     SETTLEMENT_REJECTED: _asker_is_told(Kind.SETTLEMENT_REJECTED),
     SETTLEMENT_WITHDRAWN: _others_are_told(Kind.SETTLEMENT_WITHDRAWN),
+    PASSWORD_CHANGED: _person_is_told(Kind.PASSWORD_CHANGED),
+    ADDRESS_CHANGED: _person_is_told(Kind.ADDRESS_CHANGED),
+    SECOND_FACTOR_ADDED: _person_is_told(Kind.SECOND_FACTOR_ADDED),
+    SECOND_FACTOR_REMOVED: _person_is_told(Kind.SECOND_FACTOR_REMOVED),
+    RECOVERY_CODES_MADE: _person_is_told(Kind.RECOVERY_CODES_MADE),
+    RECOVERY_CODE_USED: _person_is_told(Kind.RECOVERY_CODE_USED),
+    SESSION_ENDED: _ended_by_others,
 }
 
 

@@ -153,7 +153,7 @@ def test_a_stranger_acts_for_no_company(world: World, operation: str) -> None:
 def test_money_asks_for_the_role_in_the_batch_too(world: World, members: dict[Role, Person]) -> None:
     """What the view has let through is judged again under the locks, by the role of that moment."""
     before = balance(world.owner)
-    with patch.object(standing, "check", lambda _caller, _needed: None):
+    with patch.object(standing, "check", lambda *_, **__: None):
         for operation, request in REQUESTS.items():
             if NAMED[operation] in MONEY:
                 made = request(world)
@@ -181,6 +181,6 @@ def test_control_without_the_check_of_the_view_a_viewer_marks_the_inbox(
 ) -> None:
     check = standing.check
     request = REQUESTS["mark_inbox_read"](world)
-    with patch.object(standing, "check", lambda caller, _needed: check(caller, None)):
+    with patch.object(standing, "check", lambda caller, _needed, **_: check(caller, None)):
         reply = send(members[Role.VIEWER], request.method, request.path, request.body)
     assert reply.status == 200

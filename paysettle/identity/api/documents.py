@@ -8,6 +8,8 @@ from paysettle.identity.roles import Role
 
 EMAIL_LENGTH_MAX = 254
 TOKEN_LENGTH_MAX = 128
+SESSION_NAME_LENGTH_MAX = 40
+CODE_LENGTH_MAX = 20
 ROLES = [role.value for role in Role]
 
 
@@ -87,6 +89,51 @@ class AcceptanceDocument(serializers.Serializer[None]):
     token = serializers.CharField(max_length=TOKEN_LENGTH_MAX)
 
 
+class SessionDocument(serializers.Serializer[None]):
+    """One sign-in of the person."""
+
+    id = serializers.CharField(help_text="`ses_…`")
+    device = serializers.CharField(help_text="What the device calls itself, roughly: `Firefox on Linux`.")
+    name = serializers.CharField(help_text="What the person calls it; empty at first.", allow_blank=True)
+    current = serializers.BooleanField(help_text="Whether it is the one that asks.")
+    second_factor = serializers.BooleanField(help_text="Whether it has shown a second factor.")
+    created_at = serializers.DateTimeField()
+    last_seen_at = serializers.DateTimeField(help_text="To a precision of five minutes.")
+    expires_at = serializers.DateTimeField(help_text="When it ends at the latest; earlier when it is idle.")
+
+
+class SessionOrderDocument(serializers.Serializer[None]):
+    """What the session shall be called."""
+
+    name = serializers.CharField(max_length=SESSION_NAME_LENGTH_MAX)
+
+
+class EndedSessionsDocument(serializers.Serializer[None]):
+    """What came of it."""
+
+    ended = serializers.IntegerField(help_text="How many sessions were ended.")
+
+
+class AddressOrderDocument(serializers.Serializer[None]):
+    """The address to come."""
+
+    email = serializers.EmailField(max_length=EMAIL_LENGTH_MAX)
+
+
+class AddressChangeDocument(serializers.Serializer[None]):
+    """A change of address that waits for its codes."""
+
+    expires_at = serializers.DateTimeField()
+
+
+class AddressConfirmationDocument(serializers.Serializer[None]):
+    """The address to come and what came by mail."""
+
+    email = serializers.EmailField(max_length=EMAIL_LENGTH_MAX)
+    code_from_old = serializers.CharField(max_length=CODE_LENGTH_MAX)
+    code_from_new = serializers.CharField(max_length=CODE_LENGTH_MAX)
+
+
 ORGANISATION_ORDER = OrganisationOrderDocument
 ORGANISATION = OrganisationDocument
 ORGANISATION_PAGE = page_of(OrganisationDocument)
@@ -98,3 +145,10 @@ INVITATION_ORDER = InvitationOrderDocument
 INVITATION = InvitationDocument
 INVITATION_PAGE = page_of(InvitationDocument)
 ACCEPTANCE = AcceptanceDocument
+SESSION = SessionDocument
+SESSION_PAGE = page_of(SessionDocument)
+SESSION_ORDER = SessionOrderDocument
+ENDED_SESSIONS = EndedSessionsDocument
+ADDRESS_ORDER = AddressOrderDocument
+ADDRESS_CHANGE = AddressChangeDocument
+ADDRESS_CONFIRMATION = AddressConfirmationDocument

@@ -91,7 +91,7 @@ class ApprovalPolicyDocument(serializers.Serializer[None]):
 class MemberLimits(APIView):
     """What a member may send alone."""
 
-    needs = Needs(get=Permission.ORGANISATION_READ, post=Permission.LIMITS_MANAGE)
+    needs = Needs(get=Permission.ORGANISATION_READ, post=Permission.LIMITS_MANAGE, fresh=True)
 
     @extend_schema(operation_id="list_member_limits", responses=schemas.answers(200, LimitListDocument, 401, 403, 404))
     def get(self, request: Request, organisation_id: str, member_id: str) -> Response:  # noqa: ARG002
@@ -128,7 +128,7 @@ class MemberLimits(APIView):
 class ApprovalPolicyView(APIView):
     """What an organisation wants approved."""
 
-    needs = Needs(get=Permission.ORGANISATION_READ, post=Permission.LIMITS_MANAGE)
+    needs = Needs(get=Permission.ORGANISATION_READ, post=Permission.LIMITS_MANAGE, fresh=True)
 
     @extend_schema(
         operation_id="get_approval_policy", responses=schemas.answers(200, ApprovalPolicyDocument, 401, 403, 404)

@@ -9,7 +9,8 @@ from structlog.contextvars import get_contextvars
 from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import AdminAction, AdminVerb, User
+from paysettle.identity.models import AdminAction, AdminVerb, LoginSession, User
+from paysettle.identity.standing import SecondFactorRequired
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError
 
@@ -53,14 +54,26 @@ def event(
 
 
 def check_staff(by: Caller, *, reason: str) -> str:
-    """Return the reason in its stored form; raise StaffOnly or ReasonMissing. Ask inside the transaction."""
+    """Return the reason in its stored form; ask inside the transaction.
+
+    Raises StaffOnly, SecondFactorRequired, ReasonMissing.
+    """
     # Without a user the caller is an operator at the command line, who could change the tables as well.
-    if by.user_id is not None and not User.objects.filter(id=by.user_id, is_staff=True, is_active=True).exists():
+    if by.user_id is not None and not is_staff(by):
         raise StaffOnly
     stored = reason.strip()
     if not 1 <= len(stored) <= REASON_LENGTH_MAX or not all(line.isprintable() for line in stored.splitlines()):
         raise ReasonMissing
     return stored
+
+
+def is_staff(by: Caller) -> bool:
+    """Tell whether a person is staff; raise SecondFactorRequired if so and their session has not shown one."""
+    if not User.objects.filter(id=by.user_id, is_staff=True, is_active=True).exists():
+        return False
+    if not LoginSession.objects.filter(id=by.session_id, user_id=by.user_id, second_factor_at__isnull=False).exists():
+        raise SecondFactorRequired
+    return True
 
 
 def admin_action(

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from paysettle.identity import step_up
 from paysettle.identity.caller import Caller
 from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
@@ -78,6 +79,9 @@ class _SubmitBook(Book[BatchOrder]):
         self._standing.admit(item.by, Permission.PAY)
 
     def decide(self, item: BatchOrder, now: datetime) -> Success:
+        # Here and not item by item: they are carried out without the session, perhaps after it.
+        if any(one.order is not None and step_up.concerns(one.order.money.amount_minor) for one in item.items):
+            self._standing.check_fresh(item.by, now)
         user_id, total = item.by.user_id or identifiers.SYSTEM, len(item.items)
         times = (self._tx.time(now + CLAIM), self._tx.time(now))
         self._batches.append((item.batch_id.bytes, item.party_id.bytes, user_id.bytes, total, 0, *times, None))

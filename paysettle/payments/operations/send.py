@@ -14,6 +14,7 @@ from django.conf import settings
 from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity import queries as people
+from paysettle.identity import step_up
 from paysettle.identity.caller import Caller
 from paysettle.identity.limits import Limits
 from paysettle.identity.roles import Permission
@@ -137,6 +138,8 @@ class PaymentBook(Book[PaymentOrder]):
         self._limits.require(item.by, item.money.currency)
         if route.payee_id == item.party_id:
             raise PaymentToOneself
+        if step_up.concerns(item.money.amount_minor):
+            self._standing.check_fresh(item.by, now)
         payer, payee = self._standing.party(item.party_id), self._standing.party(route.payee_id)
         if not payee.active:
             raise PayeeUnavailable

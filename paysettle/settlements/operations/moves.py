@@ -14,6 +14,7 @@ from uuid import UUID
 from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity import queries as people
+from paysettle.identity import step_up
 from paysettle.identity.caller import Caller
 from paysettle.identity.limits import Limits
 from paysettle.identity.roles import Permission
@@ -154,6 +155,9 @@ class _SettlementBook(Book[Order]):
             what=item.what,
             expected_version=item.expected_version,
         )
+        large = any(step_up.concerns(leg.money.amount_minor) for leg in found.terms.legs)
+        if item.what is Verb.APPROVE and large:
+            self._standing.check_fresh(item.by, now)
         return self._move(found, item, item.what, after, now)
 
     def write(self) -> None:
