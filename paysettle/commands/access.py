@@ -6,7 +6,7 @@ holds it against the OpenAPI document, so that no operation is without a row.
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +45,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the table says of one operation."""
+    """What the table says of one operation; `but` holds answers that differ from those of its scope."""
 
     scope: str
     needs: str | None = None
     foreign: str | None = None
+    but: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Table:
         """Return what a caller is told: "yes", "own", or a status with its code; None if there is no such call."""
         row = self.rows[operation]
         scope = self.scopes[row.scope]
-        said = scope.get(caller) or scope["otherwise"]
+        said = row.but.get(caller) or scope.get(caller) or scope["otherwise"]
         if said == "foreign":
             said = row.foreign or ""
         elif said == "role":
@@ -163,6 +164,8 @@ def _contradictions(table: Table) -> Iterator[str]:
         if unknown or (left_out and "otherwise" not in scope):
             yield f"The scope {name} names callers that do not exist ({unknown}) or leaves some out ({left_out})."
     for name, row in table.rows.items():
+        if not row.but.keys() <= table.callers.keys():
+            yield f"The row of {name} names callers that do not exist."
         if row.scope not in table.scopes or (row.needs not in {None, ANY_ROLE} and row.needs not in table.permissions):
             yield f"The row of {name} names a scope or a permission that does not exist."
         if (row.needs is None) != (row.foreign is None):
