@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import pytest
-from django.test import override_settings
 
 from paysettle.identity import tokens
 from paysettle.identity.caller import Caller
@@ -17,23 +16,15 @@ from paysettle.identity.models import LoginSession
 from paysettle.identity.operations import people, sessions
 from paysettle.identity.tests.app_client import Answer, App
 from paysettle.kernel.identifiers import SYSTEM
-from tests.people import _hash_once
 from tests.permissions.attack import TABLE
 from tests.permissions.sign_in import OF_A_SESSION, OF_ANYBODY, Device, Signing, device
 
 OPERATOR = Caller(party_id=SYSTEM, operator="tests")
 LONG_AGO = timedelta(days=1)
 
+pytestmark = pytest.mark.usefixtures("quick_hashes")
+
 Send = Callable[[Signing], Answer]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick_hashes() -> Iterator[None]:
-    """Hashing is slow on purpose, and these people sign in a hundred times: their passwords are hashed in no time."""
-    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
-        _hash_once.cache_clear()
-        yield
-    _hash_once.cache_clear()
 
 
 def _anonymous(_: Device) -> Send:
