@@ -49,6 +49,7 @@ class AsgiClient:
 
     def scope(self, method: str, path: str, headers: dict[str, str]) -> dict[str, Any]:
         """Return what a server says of a request before its body."""
+        path, _, query = path.partition("?")
         return {
             "type": "http",
             "http_version": "1.1",
@@ -56,7 +57,7 @@ class AsgiClient:
             "scheme": self._scheme,
             "path": path,
             "raw_path": path.encode(),
-            "query_string": b"",
+            "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 80),

@@ -1,10 +1,12 @@
-"""The documents that the program writes about itself: OpenAPI and the catalogues of errors and events."""
+"""The documents that the program writes about itself: OpenAPI, access, the catalogues of errors and events."""
 
 import importlib
 import json
 import pkgutil
 from pathlib import Path
+from typing import Any
 
+import yaml
 from django.conf import settings
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
@@ -12,6 +14,7 @@ from drf_spectacular.renderers import OpenApiYamlRenderer
 from drf_spectacular.validation import validate_schema
 
 import paysettle
+from paysettle.commands import access
 from paysettle.events.catalogue import described
 from paysettle.kernel.errors import DomainError, catalogue
 
@@ -72,9 +75,17 @@ def events() -> dict[str, str]:
     }
 
 
+def access_table() -> access.Table:
+    """Return the access table. Raises access.AccessTableWrong if it does not fit together."""
+    return access.read(FOLDER / "access.toml")
+
+
 def documents() -> dict[str, str]:
-    """Return every document by the name of its file in `docs`."""
-    return {"openapi.yaml": openapi(), "errors.md": errors(), **events()}
+    """Return every document by the name of its file in `docs`. Raises access.AccessTableWrong, and as `openapi`."""
+    api = openapi()
+    document: dict[str, Any] = yaml.safe_load(api)
+    who_may = access.page(access_table(), document)
+    return {"openapi.yaml": api, "access.md": who_may, "errors.md": errors(), **events()}
 
 
 def write() -> None:

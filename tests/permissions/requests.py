@@ -1,6 +1,7 @@
 """A good request for each operation of the API that asks for a permission, as a member of a company would send it.
 
-Each makes the objects that it needs: what comes first cannot spoil what comes after.
+Each makes the objects that it needs: what comes first cannot spoil what comes after. What can be written into an
+object (notes, references, reasons, names) holds the world's canary, so that it is seen wherever it should not be.
 """
 
 import secrets
@@ -8,25 +9,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.core import mail
+
 from paysettle.commands import worker
+from paysettle.identity.operations import invitations
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
 from tests.approvals import limit
-from tests.companies import Company, new_handle, send
-from tests.moves import authorise
+from tests.companies import Company, company, new_handle, send
 from tests.people import Person, pay, person
-from tests.settle import ask
 
 MONEY = {"amount": 1, "currency": "EUR"}
+TOKEN_LENGTH = 43
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A company with money, its owner acting for it, and ben, with whom it has to do."""
+    """A company with money, its owner acting for it, and ben, with whom it has to do.
+
+    `sender` is who will send the request: the owner, or a member in another role. Where a person acts for themself,
+    `owner` is that person. `canary` is a word that stands in whatever is private.
+    """
 
     company: Company
     owner: Person
     ben: Person
+    sender: Person
+    canary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +53,27 @@ class Request:
         return {"If-Match": self.if_match} if self.if_match else {}
 
 
+def made(by: Person, path: str, body: dict[str, Any]) -> str:
+    """Let somebody make something, and return its id."""
+    reply = send(by, "POST", f"/api/v1/{path}", body)
+    assert reply.status < 300, reply.text
+    return str(reply.document["id"])
+
+
+def _secret_order(world: World, payee: Person) -> dict[str, Any]:
+    canary = world.canary
+    return {
+        "payee": payee.handle,
+        "amount": {"amount": 2, "currency": "EUR"},
+        "note": f"note {canary}",
+        "reference": f"reference {canary}",
+        "metadata": {"told": canary},
+    }
+
+
 def _held(world: World) -> str:
-    return f"/api/v1/payments/{authorise(world.ben, world.owner, 2).document()['id']}"
+    order = {**_secret_order(world, world.owner), "capture": "later"}
+    return f"/api/v1/payments/{made(world.ben, 'payments', order)}"
 
 
 def pending(world: World, maker: Person) -> str:
@@ -68,12 +96,25 @@ def _etag(world: World, path: str) -> str:
 
 
 def _received(world: World) -> str:
-    return f"/api/v1/payments/{pay(world.ben, world.owner, 2).document()['id']}"
+    """Let the company receive a payment, give a part of it back, and return its address."""
+    payment = made(world.ben, "payments", _secret_order(world, world.owner))
+    made(world.owner, f"payments/{payment}/refunds", {"amount": MONEY, "reason": f"reason {world.canary}"})
+    return f"/api/v1/payments/{payment}"
 
 
-def _asked(world: World, *, by_company: bool = False) -> str:
-    asker, debtor = (world.owner, world.ben) if by_company else (world.ben, world.owner)
-    return f"/api/v1/settlements/{ask(asker, debtor, 1).document()['id']}"
+def _sent(world: World) -> str:
+    """Let the company pay, and return the idempotency key."""
+    key = f"key-{secrets.token_hex(8)}"
+    order = _secret_order(world, world.ben)
+    assert send(world.owner, "POST", "/api/v1/payments", order, **{"Idempotency-Key": key}).status == 201
+    return key
+
+
+def _asked(world: World, *, by: Person | None = None) -> str:
+    """Let ben ask the company for money, or somebody of the company ask ben."""
+    debtor = world.ben if by else world.owner
+    body = {"debtor": debtor.handle, "amount": MONEY, "reason": f"reason {world.canary}"}
+    return f"/api/v1/settlements/{made(by or world.ben, 'settlements', body)}"
 
 
 def _account(world: World) -> str:
@@ -81,8 +122,8 @@ def _account(world: World) -> str:
 
 
 def _batch(world: World) -> str:
-    made = send(world.owner, "POST", "/api/v1/payment-batches", {"items": [_line(world)]})
-    return f"/api/v1/payment-batches/{made.document['id']}"
+    line = {"key": secrets.token_hex(8), **_secret_order(world, world.ben)}
+    return f"/api/v1/payment-batches/{made(world.owner, 'payment-batches', {'items': [line]})}"
 
 
 def _entry(world: World) -> str:
@@ -100,16 +141,49 @@ def _line(world: World) -> dict[str, Any]:
 
 
 def _member(world: World) -> str:
-    """Let somebody join and return the address of their membership."""
+    """Let somebody join and return the id of their membership."""
     firm, somebody = world.company, person("cleo")
     firm.join(somebody, Role.VIEWER)
-    return f"{firm.path}/members/{identifiers.show('mem', firm.member(somebody).id)}"
+    return identifiers.show("mem", firm.member(somebody).id)
+
+
+def _member_path(world: World) -> str:
+    return f"{world.company.path}/members/{_member(world)}"
 
 
 def _invitation(world: World) -> str:
     body = {"email": f"{secrets.token_hex(8)}@example.org", "role": "payer"}
-    made = send(world.owner, "POST", f"{world.company.path}/invitations", body)
-    return f"{world.company.path}/invitations/{made.document['id']}"
+    reply = send(world.company.acted_for_by(world.company.owner), "POST", f"{world.company.path}/invitations", body)
+    return f"{world.company.path}/invitations/{reply.document['id']}"
+
+
+def _token(world: World) -> str:
+    """Invite the sender to another company and return what came by mail."""
+    other = company(person("ines"))
+    by = other.acted_for_by(other.owner).caller
+    invitations.make(by=by, email=world.sender.email, role=Role.VIEWER)
+    return next(line for line in str(mail.outbox[-1].body).splitlines() if len(line) == TOKEN_LENGTH)
+
+
+def filters(world: World) -> dict[str, str]:
+    """Return a value for each query parameter there is: one that finds what the company has."""
+    return {
+        "counterparty": world.ben.handle,
+        "idempotency_key": _sent(world),
+        "reference": f"reference {world.canary}",
+        "cursor": "",  # taken from the owner's own list
+        "limit": "1",
+        "unread": "true",
+        "state": "completed",
+        "currency": "EUR",
+        "amount__gte": "1",
+        "amount__lte": "1000",
+        "created_at__gte": "2020-01-01T00:00:00Z",
+        "created_at__lt": "2999-01-01T00:00:00Z",
+        "from": "2020-01-01T00:00:00Z",
+        "to": "2999-01-01T00:00:00Z",
+        "at": "2999-01-01T00:00:00Z",
+    }
 
 
 REQUESTS: dict[str, Callable[[World], Request]] = {
@@ -119,12 +193,17 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
         "POST", "/api/v1/organisations", {"handle": new_handle(), "legal_name": "Firm", "country": "PT"}
     ),
     "get_organisation": lambda world: Request("GET", world.company.path),
+    "leave_organisation": lambda world: Request("POST", f"{world.company.path}/leave"),
+    "hand_over_organisation": lambda world: Request(
+        "POST", f"{world.company.path}/hand-over", {"member": _member(world)}
+    ),
+    "accept_invitation": lambda world: Request("POST", "/api/v1/invitations/accept", {"token": _token(world)}),
     "list_members": lambda world: Request("GET", f"{world.company.path}/members"),
-    "change_member_role": lambda world: Request("POST", f"{_member(world)}/role", {"role": "payer"}),
-    "remove_member": lambda world: Request("POST", f"{_member(world)}/remove"),
-    "list_member_limits": lambda world: Request("GET", f"{_member(world)}/limits"),
+    "change_member_role": lambda world: Request("POST", f"{_member_path(world)}/role", {"role": "payer"}),
+    "remove_member": lambda world: Request("POST", f"{_member_path(world)}/remove"),
+    "list_member_limits": lambda world: Request("GET", f"{_member_path(world)}/limits"),
     "set_member_limit": lambda world: Request(
-        "POST", f"{_member(world)}/limits", {"currency": "EUR", "per_payment": 100, "per_day": 1000}
+        "POST", f"{_member_path(world)}/limits", {"currency": "EUR", "per_payment": 100, "per_day": 1000}
     ),
     "get_approval_policy": lambda world: Request("GET", _policy(world)),
     "set_approval_policy": lambda world: Request(
@@ -163,5 +242,5 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     ),
     "approve_settlement": lambda world: Request("POST", f"{_asked(world)}/approve", if_match='"1"'),
     "reject_settlement": lambda world: Request("POST", f"{_asked(world)}/reject"),
-    "withdraw_settlement": lambda world: Request("POST", f"{_asked(world, by_company=True)}/withdraw"),
+    "withdraw_settlement": lambda world: Request("POST", f"{_asked(world, by=world.owner)}/withdraw"),
 }

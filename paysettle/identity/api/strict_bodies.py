@@ -1,4 +1,4 @@
-"""The bodies that allauth reads are held to the same strictness as ours."""
+"""What allauth is sent is held to the same strictness as what we are: methods first, then bodies."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,10 +30,10 @@ FIELDS: dict[str, dict[str, type]] = {
 
 
 class StrictAllauthBodies:
-    """Refuse a body that is not strict JSON before allauth reads it.
+    """Refuse a method that an address does not have, and a body that is not strict JSON, before allauth reads it.
 
-    allauth's reader takes duplicate keys and halves of surrogate pairs; the latter end as a fault in the database or
-    in the password hasher.
+    allauth looks at the body before the method: it would tell a DELETE whether a password is right. Its reader takes
+    duplicate keys and halves of surrogate pairs; the latter end as a fault in the database or in the password hasher.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -42,11 +42,17 @@ class StrictAllauthBodies:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self._get_response(request)
 
-    def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
+    def process_view(self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
         """Return the refusal, or None for what allauth may read."""
         match = request.resolver_match
         is_allauth = match is not None and (_NAMESPACE in match.app_names or match.route.startswith("_allauth/"))
-        if not is_allauth or request.method in {"GET", "HEAD", "OPTIONS"}:
+        if not is_allauth:
+            return None
+        if hasattr(view, "view_class") and request.method not in (allowed := _methods(view.view_class)):
+            refusal = problems.response(problems.MethodNotAllowed())
+            refusal.headers["Allow"] = ", ".join(allowed)
+            return refusal
+        if request.method in {"GET", "HEAD"}:
             return None
         if request.headers.get("Content-Length", "0") in {"", "0"} and "Transfer-Encoding" not in request.headers:
             return None  # some of its requests have no body
@@ -55,6 +61,12 @@ class StrictAllauthBodies:
         except DomainError as error:
             return problems.response(error)
         return _refusal(match.route.removeprefix(_ROUTE), sent) if match is not None else None
+
+
+def _methods(view_class: type) -> list[str]:
+    """Return the methods that a view answers."""
+    own = [method.upper() for method in ("get", "post", "put", "patch", "delete") if hasattr(view_class, method)]
+    return ["HEAD", *own] if "GET" in own else own
 
 
 def _refusal(address: str, sent: body.Body) -> HttpResponse | None:

@@ -153,7 +153,8 @@ def _environ(scope: Scope, body: IO[bytes], size: int) -> Environ:
     """Return a request as WSGI (PEP 3333) wants it. The length is the one that was read, so chunked bodies have one."""
     server, client = scope.get("server") or ("unknown", 0), scope.get("client") or ("", 0)
     environ: Environ = {
-        "REQUEST_METHOD": scope["method"],
+        # `post` is no POST (RFC 9110), but Django makes it one: by a name that nobody has it is refused everywhere.
+        "REQUEST_METHOD": scope["method"] if scope["method"].isupper() else "UNKNOWN",
         "SCRIPT_NAME": scope.get("root_path", ""),
         "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
         "QUERY_STRING": scope["query_string"].decode("latin-1"),

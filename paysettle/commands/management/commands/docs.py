@@ -6,10 +6,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from paysettle.commands import documents
+from paysettle.commands.access import AccessTableWrong
 
 
 class Command(BaseCommand):
-    """Writes docs/openapi.yaml, docs/errors.md and docs/events."""
+    """Writes docs/openapi.yaml, docs/access.md, docs/errors.md and docs/events."""
 
     help = "Write the generated documents."
 
@@ -17,10 +18,10 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="only tell whether they are up to date")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        if not options["check"]:
-            documents.write()
-            return
         try:
-            documents.check()
-        except documents.DocumentsOutOfDate as error:
+            if options["check"]:
+                documents.check()
+            else:
+                documents.write()
+        except (documents.DocumentsOutOfDate, AccessTableWrong) as error:
             raise CommandError(str(error)) from None

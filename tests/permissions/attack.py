@@ -1,0 +1,190 @@
+"""The attack on the access table: one operation, every kind of caller, and what was answered unexpectedly."""
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+import yaml
+
+from config.asgi import build
+from paysettle.commands import documents
+from paysettle.commands.access import Operation, operations
+from paysettle.kernel import identifiers
+from tests.asgi import AsgiClient
+from tests.permissions.callers import OTHERS, Cast, rightful, signed_in
+from tests.permissions.requests import REQUESTS, Request, filters
+from tests.server import ROOT, Reply
+
+TABLE = documents.access_table()
+OPENAPI: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in operations(OPENAPI)}
+STRANGERS = ("other_person", "other_organisation")
+ID = re.compile(r"\b[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}\b")
+OF_THE_REQUEST = {"request_id", "instance"}
+"""What differs in each answer."""
+
+
+class Server:
+    """The application as the server runs it, hot route included, in this process."""
+
+    def __init__(self) -> None:
+        self._client = AsgiClient(build(threads=4))
+
+    def send(self, request: Request, headers: Mapping[str, str], *, key: str | None = None) -> Reply:
+        """Send a request with these headers and an idempotency key, a fresh one by default."""
+        body = b"" if request.body is None else orjson.dumps(request.body)
+        described = {"Content-Type": "application/json"} if body else {}
+        given = {**described, **request.headers, "Idempotency-Key": key or secrets.token_hex(12), **headers}
+        reply = self._client.send(request.method, request.path, (body,), **given)
+        assert reply is not None
+        return reply
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """Everybody sends one operation. `findings` says what was answered otherwise than the table says."""
+
+    server: Server
+    everybody: Cast
+
+    def findings(self, name: str) -> list[str]:
+        """Try an operation as every kind of caller."""
+        return [*self._members(name), *self._others(name), *self._mixed(name)]
+
+    def filtered(self, name: str) -> list[str]:
+        """Ask for a list with each of its query parameters, set to what finds something of ours."""
+        ours, found = self.everybody.ours, []
+        request = REQUESTS[name](ours)
+        values = filters(ours)
+        for parameter in query_parameters(name):
+            value = values[parameter] or self._cursor(request)
+            if value is None:
+                continue  # a list of one has no other page
+            asked = Request("GET", f"{request.path}?{urlencode({parameter: value})}")
+            owned = self.server.send(asked, signed_in(ours.owner))
+            if not _succeeded(owned):
+                found.append(f"?{parameter}: its owner is told {_told(owned)}")
+            for other in STRANGERS:
+                reply = self._send_as(other, asked, secrets.token_hex(12))
+                found += self._judged(name, f"{other} ?{parameter}", other, reply, secrets_in(owned, self.everybody))
+        return found
+
+    def _members(self, name: str) -> Iterator[str]:
+        """Those who ask for their own: each with a request that is good."""
+        for caller in TABLE.callers:
+            world, expected = rightful(self.everybody, caller), TABLE.expected(name, caller)
+            if world is None or expected is None or caller == "owner":
+                continue  # the owner comes last: see _others
+            request = REQUESTS[name](world)
+            reply = self.server.send(request, signed_in(world.sender))
+            if _told(reply) != expected and not (expected == "yes" and _succeeded(reply)):
+                yield f"{caller} is told {_told(reply)}, expected {expected}"
+
+    def _others(self, name: str) -> Iterator[str]:
+        """Those who reach for what is ours: all send one request, then its owner does, with success.
+
+        Who may carry it out for themself (`own`) sends one of the same kind afterwards, with the key of the owner: the
+        answer is stored under it by now.
+        """
+        ours = self.everybody.ours
+        request, key = REQUESTS[name](ours), secrets.token_hex(12)
+        expected = {caller: TABLE.expected(name, caller) for caller in OTHERS}
+        refused = [caller for caller in OTHERS if expected[caller] not in {None, "own"}]
+        replies = [(caller, self._send_as(caller, request, key)) for caller in refused]
+        owned = self.server.send(request, signed_in(ours.owner), key=key)
+        if not _succeeded(owned):
+            yield f"the rightful owner is told {_told(owned)}: nothing is shown by what others are told"
+        replies += [(caller, self._send_as(caller, request, key)) for caller in STRANGERS if caller in refused]
+        replies += [
+            (caller, self._send_as(caller, REQUESTS[name](ours), key)) for caller in OTHERS if expected[caller] == "own"
+        ]
+        secret = secrets_in(owned, self.everybody) | {ours.canary}
+        for caller, reply in replies:
+            yield from self._judged(name, caller, caller, reply, secret)
+
+    def _send_as(self, caller: str, request: Request, key: str) -> Reply:
+        made = OTHERS[caller](self.everybody)
+        with made.meanwhile():
+            return self.server.send(request, made.headers, key=key)
+
+    def _mixed(self, name: str) -> Iterator[str]:
+        """Somebody's own good request, with one of our ids in each place that holds one; and one of nobody's."""
+        if TABLE.rows[name].foreign == "own":
+            return
+        everybody = self.everybody
+        ours, theirs = REQUESTS[name](everybody.ours), REQUESTS[name](everybody.theirs)
+        headers, secret = signed_in(everybody.theirs.owner), {everybody.ours.canary}
+        for place, (foreign, own) in enumerate(zip(_ids(ours), _ids(theirs), strict=True)):
+            absent = identifiers.show(own[:3], identifiers.new())
+            told = self.server.send(_with_id(theirs, place, foreign), headers)
+            nothing = self.server.send(_with_id(theirs, place, absent), headers)
+            yield from self._judged(name, f"foreign {own[:3]}", "other_organisation", told, secret)
+            if _comparable(told) != _comparable(nothing):
+                yield f"a foreign {own[:3]} is told {_told(told)}, an absent one {_told(nothing)}"
+        accepted = self.server.send(theirs, headers)
+        if not _succeeded(accepted) and TABLE.rows[name].foreign == "404 not_found":
+            yield f"the same request with own ids is told {_told(accepted)}"
+
+    def _judged(self, name: str, label: str, caller: str, reply: Reply, secret: set[str]) -> Iterator[str]:
+        expected = TABLE.expected(name, caller)
+        if _told(reply) != expected and not (expected == "own" and _succeeded(reply)):
+            yield f"{label} is told {_told(reply)}, expected {expected}"
+        for word in sorted(secret):
+            if word in reply.text or any(word in value for value in reply.headers.values()):
+                yield f"{label} sees {word} of its owner"
+
+    def _cursor(self, request: Request) -> str | None:
+        """Return the cursor of the owner's own second page."""
+        first = Request("GET", f"{request.path}?limit=1")
+        reply = self.server.send(first, signed_in(self.everybody.ours.owner))
+        link = reply.document.get("next")
+        return None if link is None else str(link).rpartition("cursor=")[2].partition("&")[0]
+
+
+def query_parameters(name: str) -> list[str]:
+    """Return the query parameters of an operation."""
+    operation = OPERATIONS[name]
+    found = OPENAPI["paths"][operation.path][operation.method.lower()].get("parameters", [])
+    return [parameter["name"] for parameter in found if parameter.get("in") == "query"]
+
+
+def secrets_in(reply: Reply, everybody: Cast) -> set[str]:
+    """Return the ids in an owner's answer that are nobody else's business: those of parties to both are known."""
+    known = {everybody.ours.ben.party, everybody.theirs.owner.party, everybody.eva.party}
+    own = {key: value for key, value in _document(reply).items() if key not in OF_THE_REQUEST}
+    return set(ID.findall(orjson.dumps(own).decode())) - known
+
+
+def _succeeded(reply: Reply) -> bool:
+    return 200 <= reply.status < 300
+
+
+def _told(reply: Reply) -> str:
+    return "yes" if _succeeded(reply) else f"{reply.status} {_document(reply).get('code', '')}".strip()
+
+
+def _document(reply: Reply) -> dict[str, Any]:
+    return reply.document if reply.text.startswith("{") else {}
+
+
+def _comparable(reply: Reply) -> tuple[int, dict[str, Any]]:
+    return reply.status, {name: value for name, value in _document(reply).items() if name not in OF_THE_REQUEST}
+
+
+def _ids(request: Request) -> list[str]:
+    return ID.findall(_text(request))
+
+
+def _with_id(request: Request, place: int, id_: str) -> Request:
+    """Return a request with another id in one of its places."""
+    numbers = iter(range(len(_ids(request))))
+    method, path, body = orjson.loads(ID.sub(lambda found: id_ if next(numbers) == place else found[0], _text(request)))
+    return Request(method, path, body, request.if_match)
+
+
+def _text(request: Request) -> str:
+    return orjson.dumps([request.method, request.path, request.body]).decode()

@@ -1,0 +1,149 @@
+"""Who calls: each kind of caller of the access table, as the headers that they send.
+
+A new kind of caller is a row in `docs/access.toml` and a function here.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from paysettle.identity import tokens
+from paysettle.identity.caller import Caller
+from paysettle.identity.operations import members, parties, people, refresh_tokens, sessions
+from paysettle.identity.roles import Role
+from paysettle.kernel.identifiers import SYSTEM
+from tests.companies import Company, company
+from tests.people import Person, deposit, person
+from tests.permissions.requests import World
+from tests.server import token
+
+OPERATOR = Caller(party_id=SYSTEM, operator="tests")
+LONG_AGO = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Everybody who calls. Others reach for what is in `ours`; `theirs` is eva's world, `alone` that of one person."""
+
+    ours: World
+    theirs: World
+    alone: World
+    members: Mapping[Role, Person]
+    eva: Person
+    disabled: Person
+    removed: Person
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The headers that somebody sends, whose world they belong to, and what is so while they send."""
+
+    headers: dict[str, str]
+    meanwhile: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+
+def cast() -> Cast:
+    """Bring everybody together, with money."""
+    ben = person("ben")
+    ours, theirs = _firm(company(person("olga")), ben), _firm(company(person("eva")), ben)
+    sol = person("sol")
+    alone = World(company(sol), sol, ben, sol, _canary())
+    firm = ours.company
+    disabled, removed = person("dora"), person("rita")
+    for former in (disabled, removed):
+        firm.join(former, Role.OWNER)
+    people.disable(by=OPERATOR, user_id=disabled.user.id, reason="a test")
+    members.remove(by=ours.owner.caller, member_id=firm.member(removed).id)
+    for somebody in (ben, ours.owner, theirs.owner, sol, theirs.company.owner):
+        deposit(somebody, 1_000_000)
+    return Cast(
+        ours=ours,
+        theirs=theirs,
+        alone=alone,
+        members={Role.OWNER: ours.owner}
+        | {role: firm.join(person(role.value), role) for role in Role if role != Role.OWNER},
+        eva=theirs.company.owner,
+        disabled=firm.acted_for_by(disabled),
+        removed=firm.acted_for_by(removed),
+    )
+
+
+def _firm(firm: Company, ben: Person) -> World:
+    firm.join(person("oscar"), Role.OWNER)  # so that nobody is the last owner
+    owner = firm.acted_for_by(firm.owner)
+    return World(firm, owner, ben, owner, _canary())
+
+
+def _canary() -> str:
+    return f"canary-{secrets.token_hex(8)}"
+
+
+def signed_in(somebody: Person) -> dict[str, str]:
+    """Return the headers of somebody who acts for the party that they act for at the moment."""
+    own = replace(somebody, party_id=somebody.user.own_party_id)
+    acting = {} if somebody.party_id == own.party_id else {"Acting-Party": somebody.party}
+    return {"Authorization": f"Bearer {token(own)}", **acting}
+
+
+def _with(bearer: str, somebody: Person) -> Sender:
+    return Sender({"Authorization": f"Bearer {bearer}", "Acting-Party": somebody.party})
+
+
+def _expired(everybody: Cast) -> Sender:
+    owner = everybody.ours.owner
+    return _with(
+        tokens.issue_access_token(owner.session, owner.user, owner.user.own_party_id, datetime.now(UTC) - LONG_AGO),
+        owner,
+    )
+
+
+def _refresh(everybody: Cast) -> Sender:
+    return _with(refresh_tokens.issue(everybody.ours.owner.session).refresh_token, everybody.ours.owner)
+
+
+def _ended(everybody: Cast) -> Sender:
+    owner = everybody.ours.owner
+    session = sessions.begin(owner.user, secrets.token_hex(16))
+    sessions.end(by=owner.caller, session_id=session.id)
+    return Sender(signed_in(replace(owner, session=session)))
+
+
+def _while_disabled(everybody: Cast) -> Sender:
+    party_id = everybody.ours.company.party.id
+
+    @contextmanager
+    def disabled() -> Iterator[None]:
+        parties.disable(by=OPERATOR, party_id=party_id, reason="a test")
+        try:
+            yield
+        finally:
+            parties.enable(by=OPERATOR, party_id=party_id, reason="a test")
+
+    return Sender(signed_in(everybody.ours.owner), disabled)
+
+
+OTHERS: dict[str, Callable[[Cast], Sender]] = {
+    "anonymous": lambda _: Sender({}),
+    "expired_token": _expired,
+    "refresh_token": _refresh,
+    "ended_session": _ended,
+    "disabled_person": lambda everybody: Sender(signed_in(everybody.disabled)),
+    "removed_member": lambda everybody: Sender(signed_in(everybody.removed)),
+    "disabled_party": _while_disabled,
+    "other_person": lambda everybody: Sender(signed_in(everybody.eva)),
+    "other_organisation": lambda everybody: Sender(signed_in(everybody.theirs.owner)),
+    "intruder": lambda everybody: Sender(signed_in(everybody.ours.company.acted_for_by(everybody.eva))),
+}
+"""Those who have no right to what is asked for: they send the request of its rightful owner."""
+
+
+def rightful(everybody: Cast, caller: str) -> World | None:
+    """Return the world of a caller who asks for their own: a member, or a person for themself. None for the others."""
+    if caller == "self":
+        return everybody.alone
+    if caller in set(Role):
+        return replace(everybody.ours, sender=everybody.members[Role(caller)])
+    return None

@@ -1,0 +1,27 @@
+"""Every row of every table: what a request that does nothing leaves exactly as it was."""
+
+from collections import Counter
+from typing import Any
+
+from django.db import connection
+
+Contents = dict[str, Counter[tuple[Any, ...]]]
+
+
+def contents() -> Contents:
+    """Return all rows of all tables."""
+    found: Contents = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608 - names of the database
+            found[table] = Counter(tuple(row) for row in cursor.fetchall())
+    return found
+
+
+def changes(before: Contents, after: Contents) -> dict[str, tuple[list[Any], list[Any]]]:
+    """Return what has gone from each table and what has come, for the tables that differ."""
+    return {
+        table: (list((before[table] - after[table]).elements()), list((after[table] - before[table]).elements()))
+        for table in before
+        if before[table] != after[table]
+    }

@@ -1,0 +1,155 @@
+"""X1: every operation of the API, as every kind of caller of the access table, with ids that somebody else made.
+
+The rows are those of `docs/access.toml`, the operations those of the OpenAPI document: one without a row fails here and
+in `make docs`. The requests pass through the whole server, the hot route included. A row counts only because the
+rightful owner sends the same request and succeeds.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db.models import QuerySet
+
+from paysettle.commands import access, documents
+from paysettle.commands.access import AccessTableWrong
+from paysettle.identity import standing
+from paysettle.identity.models import Membership
+from paysettle.kernel.errors import NotFound
+from paysettle.kernel.idempotency import Answer, Item, Keys
+from paysettle.kernel.models import IdempotencyKey
+from paysettle.payments import queries
+from paysettle.payments.models import Payment, PaymentBatch
+from tests.permissions.attack import OPENAPI, TABLE, Attack, Server, query_parameters
+from tests.permissions.callers import cast
+from tests.permissions.requests import REQUESTS
+
+WHO_BELONGS_CHANGES = {"leave_organisation", "hand_over_organisation"}
+"""After these the company is another one: they get one of their own."""
+
+LISTS = [name for name in REQUESTS if query_parameters(name)]
+
+
+@pytest.fixture(scope="module")
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture(scope="module")
+def attack(server: Server) -> Attack:
+    return Attack(server, cast())
+
+
+def test_every_operation_has_a_row_and_a_request() -> None:
+    access.check(TABLE, OPENAPI)
+    with_permission = {name for name, row in TABLE.rows.items() if row.needs is not None}
+    assert set(REQUESTS) == with_permission
+
+
+def test_an_operation_without_a_row_stops_the_build() -> None:
+    paths = {**OPENAPI["paths"], "/api/v1/gold": {"get": {"operationId": "list_gold"}}}
+    with pytest.raises(AccessTableWrong, match="list_gold"):
+        access.page(documents.access_table(), {**OPENAPI, "paths": paths})
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_every_caller_is_told_what_the_table_says(name: str, attack: Attack, server: Server) -> None:
+    tried = Attack(server, cast()) if name in WHO_BELONGS_CHANGES else attack
+    assert tried.findings(name) == []
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_no_filter_finds_what_belongs_to_others(name: str, attack: Attack) -> None:
+    assert attack.filtered(name) == []
+
+
+JUDGE = standing._judge
+
+
+def _of_everybody(_party_id: UUID, *_: Any) -> "QuerySet[Payment]":
+    return Payment.objects.all()
+
+
+def _says_whose_it_is(party_id: UUID, payment_id: UUID) -> Payment:
+    found = Payment.objects.filter(id=payment_id).first()
+    if found is None:
+        raise NotFound
+    if party_id not in {found.payer_id, found.payee_id}:
+        raise NotFound("It belongs to others.")
+    return found
+
+
+def _judge_all_but_the_session(**said: Any) -> None:
+    JUDGE(**{**said, "session_is_live": True})
+
+
+def _anybodys(_keys: Keys, item: Item) -> Answer | None:
+    row = IdempotencyKey.objects.filter(digest=item.digest, operation="payment.send").first()
+    return None if row is None else Answer(row.status, row.answer or "", None, row.request_id, replayed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A check that is taken away, the operation that then lets somebody through, and what the attack says of it."""
+
+    place: str
+    instead: object
+    operation: str
+    finding: str
+
+
+FAULTS = {
+    "a payment without its owner filter": Fault(
+        "paysettle.payments.queries.payments_of", _of_everybody, "get_payment", "other_person is told yes"
+    ),
+    "a list without its owner filter": Fault(
+        "paysettle.payments.queries.payments_of", _of_everybody, "list_payments", "other_person sees pay_"
+    ),
+    "a batch without its owner filter": Fault(
+        "paysettle.payments.queries.batches_of",
+        lambda _party_id: PaymentBatch.objects.all(),
+        "get_payment_batch",
+        "other_organisation is told yes",
+    ),
+    "a member of another organisation": Fault(
+        "paysettle.identity.operations.members._member",
+        lambda _party_id, member_id: Membership.objects.select_related("user", "party").get(id=member_id),
+        "remove_member",
+        "foreign mem is told yes",
+    ),
+    "a foreign id that is told from an absent one": Fault(
+        "paysettle.payments.queries._payment", _says_whose_it_is, "get_payment", "a foreign pay is told"
+    ),
+    "an idempotency key of everybody": Fault(
+        "paysettle.kernel.idempotency.Keys.find", _anybodys, "create_payment", "sees pay_"
+    ),
+    "no role": Fault("paysettle.identity.roles.allows", lambda *_: True, "create_payment", "viewer is told yes"),
+    "no role in the view": Fault(
+        "paysettle.identity.authentication._needed", lambda _request: None, "mark_inbox_read", "viewer is told yes"
+    ),
+    "no session": Fault("paysettle.identity.standing.check", lambda *_: None, "me", "ended_session is told yes"),
+    "no session in the batch": Fault(
+        "paysettle.identity.standing._judge", _judge_all_but_the_session, "create_payment", "ended_session is told yes"
+    ),
+    "no end to a token's life": Fault(
+        "paysettle.identity.tokens._check_times", lambda *_: None, "me", "expired_token is told yes"
+    ),
+}
+
+
+@pytest.mark.parametrize("missing", FAULTS)
+def test_control_with_one_check_taken_away_somebody_comes_through(
+    missing: str, attack: Attack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = FAULTS[missing]
+    monkeypatch.setattr(fault.place, fault.instead)
+    assert any(fault.finding in finding for finding in attack.findings(fault.operation))
+
+
+def test_control_a_filter_without_its_owner_finds_the_others(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "paysettle.payments.queries.payments_of",
+        lambda _party, filters: queries._filtered(Payment.objects.all(), filters),
+    )
+    assert any("?reference sees pay_" in finding for finding in attack.filtered("list_payments"))

@@ -1,0 +1,218 @@
+"""X3: no field can be written that an operation does not name.
+
+Into every object of every body goes every name of a field of every model and of every shape of the OpenAPI document,
+with a value that would hurt: each alone, and all at once. Each is refused as unknown, nothing of it changes a row of
+any table, and the same request without it succeeds.
+"""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import models
+
+from paysettle.api.validators import Fields
+from paysettle.identity.models import User
+from paysettle.identity.tests.app_client import App
+from paysettle.payments.models import Payment
+from tests.permissions.attack import OPENAPI, OPERATIONS, Server
+from tests.permissions.callers import Cast, cast, signed_in
+from tests.permissions.requests import REQUESTS, Request
+from tests.permissions.sign_in import OF_A_SESSION, OF_ANYBODY, device
+from tests.permissions.tables import Contents, changes, contents
+
+SOMEBODY = "par_00000000000000000000000001"
+LAST = ("hand_over_organisation", "leave_organisation")
+"""After these the owner is none: their good requests come after those of the others."""
+
+WRITES = [name for name in REQUESTS if OPERATIONS[name].method != "GET" and name not in LAST] + [*LAST]
+SIGNING_IN = [
+    name
+    for name in (*OF_A_SESSION, *OF_ANYBODY)
+    if OPERATIONS[name].method != "GET" and OPERATIONS[name].path.startswith("/_allauth/")
+]
+
+Place = tuple[str | int, ...]
+
+
+def _of_models() -> Iterator[tuple[str, Any]]:
+    for model in apps.get_models():
+        for field in model._meta.get_fields():
+            hostile: Any = "owner"
+            if isinstance(field, models.BooleanField):
+                hostile = True
+            elif isinstance(field, models.IntegerField):
+                hostile = 10**12
+            elif isinstance(field, models.DateTimeField):
+                hostile = "2099-01-01T00:00:00Z"
+            elif field.is_relation:
+                hostile = SOMEBODY
+            yield field.name, hostile
+            yield getattr(field, "attname", field.name), SOMEBODY if field.is_relation else hostile
+
+
+def _of_shapes(schema: Any) -> Iterator[tuple[str, Any]]:
+    hostile = {"boolean": True, "integer": 10**12, "array": [SOMEBODY], "object": {"id": SOMEBODY}}
+    if isinstance(schema, dict):
+        for name, shape in schema.get("properties", {}).items():
+            kind = shape.get("type", "string") if isinstance(shape, dict) else "string"
+            yield name, hostile.get(kind if isinstance(kind, str) else kind[0], "owner")
+        for inner in schema.values():
+            yield from _of_shapes(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from _of_shapes(inner)
+
+
+HOSTILE: dict[str, Any] = {**dict(_of_models()), **dict(_of_shapes(OPENAPI["components"]))}
+
+
+class Prepared:
+    """A good request for each operation that writes, and the tables before anything else is sent."""
+
+    def __init__(self) -> None:
+        self.server = Server()
+        self.everybody: Cast = cast()
+        self.good = {name: REQUESTS[name](self.everybody.ours) for name in WRITES}
+        self.headers = signed_in(self.everybody.ours.owner)
+        self.before: Contents = contents()
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Prepared:
+    return Prepared()
+
+
+def findings(prepared: Prepared, name: str) -> Iterator[str]:
+    """Write every name that an operation does not have into each object of its body."""
+    good = prepared.good[name]
+    body = good.body if isinstance(good.body, dict) else {}
+    for place in _objects(body):
+        unknown = {key: value for key, value in HOSTILE.items() if key not in _known(name, place)}
+        for sent in [*({key: value} for key, value in unknown.items()), unknown]:
+            hostile = Request(good.method, good.path, _with(body, place, sent), good.if_match)
+            reply = prepared.server.send(hostile, prepared.headers)
+            pointers = {"/" + "/".join(map(str, (*place, key))) for key in sent}
+            refused = {error["pointer"] for error in reply.document.get("errors", []) if _is_unknown(error)}
+            if reply.status != 422 or refused != pointers:
+                yield f"{place} {sorted(sent)[:3]} is told {reply.status}"
+
+
+def _objects(body: Any, at: Place = ()) -> Iterator[Place]:
+    """Yield the places of the objects in a body; lines of a batch are refused one by one, in a test of their own."""
+    if isinstance(body, dict):
+        yield at
+        for key, value in body.items():
+            yield from _objects(value, (*at, key))
+
+
+def _with(body: dict[str, Any], place: Place, further: Mapping[str, Any]) -> dict[str, Any]:
+    changed: Any = deepcopy(body)
+    inner = changed
+    for step in place:
+        inner = inner[step]
+    inner.update(further)
+    return dict(changed)
+
+
+def _known(name: str, place: Place) -> set[str]:
+    """Return the fields that the OpenAPI document gives an object of a request."""
+    schema = _schema(name)
+    for step in place:
+        schema = _resolved(schema["items"] if isinstance(step, int) else schema["properties"][step])
+    return set(_properties(schema))
+
+
+def _schema(name: str) -> dict[str, Any]:
+    operation = OPERATIONS[name]
+    body = OPENAPI["paths"][operation.path][operation.method.lower()].get("requestBody", {})
+    return _resolved(_resolved(body).get("content", {}).get("application/json", {}).get("schema", {}))
+
+
+def _resolved(said: dict[str, Any]) -> dict[str, Any]:
+    """Return what a reference refers to, or what is said itself."""
+    while "$ref" in said or len(said.get("allOf", [])) == 1:
+        if "$ref" in said:
+            _, _, kind, named = said["$ref"].split("/")
+            said = OPENAPI["components"][kind][named]
+        else:
+            said = said["allOf"][0]
+    return said
+
+
+def _properties(schema: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of the fields of a shape, of whichever of its variants."""
+    yield from schema.get("properties", {})
+    for variants in ("allOf", "anyOf", "oneOf"):
+        for variant in schema.get(variants, []):
+            yield from _properties(_resolved(variant))
+
+
+def _is_unknown(error: dict[str, Any]) -> bool:
+    return bool(error["code"] == "unknown_field")
+
+
+def test_the_names_are_those_of_the_project() -> None:
+    assert {"is_superuser", "is_staff", "password", "state", "balance_minor", "payer_id", "created_at"} <= set(HOSTILE)
+    assert len(HOSTILE) > 200
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_no_field_is_taken_that_the_operation_does_not_name(prepared: Prepared, name: str) -> None:
+    assert list(findings(prepared, name)) == []
+
+
+def test_nothing_was_done(prepared: Prepared) -> None:
+    """After all of the above: every row of every table is as it was."""
+    assert changes(prepared.before, contents()) == {}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_the_same_request_without_it_succeeds(prepared: Prepared, name: str) -> None:
+    reply = prepared.server.send(prepared.good[name], prepared.headers)
+    assert 200 <= reply.status < 300, reply.text
+
+
+def test_a_line_of_a_batch_takes_no_further_field() -> None:
+    prepared = Prepared()
+    ours = prepared.everybody.ours
+    good = REQUESTS["create_payment_batch"](ours).body["items"][0]
+    unknown = {key: value for key, value in HOSTILE.items() if key not in _known("create_payment_batch", ("items", 0))}
+    lines = [{**good, "key": f"line-{n}", key: value} for n, (key, value) in enumerate(unknown.items())]
+    payments = Payment.objects.count()
+    reply = prepared.server.send(Request("POST", "/api/v1/payment-batches", {"items": lines}), prepared.headers)
+    assert (reply.status, reply.document["succeeded"], reply.document["refused"]) == (200, 0, len(lines)), reply.text
+    assert Payment.objects.count() == payments
+
+
+@pytest.mark.usefixtures("quick_hashes")
+@pytest.mark.parametrize("name", SIGNING_IN)
+def test_signing_in_takes_none_either(name: str) -> None:
+    app = App()
+    if name in OF_A_SESSION:
+        on = device("ana")
+        app, sent = on.app, OF_A_SESSION[name](on)
+    else:
+        sent = OF_ANYBODY[name](app)
+    # Methods of one address share what it reads: `primary` of an e-mail address means something to PATCH alone.
+    of_address = [other for other in SIGNING_IN if OPERATIONS[other].path == OPERATIONS[name].path]
+    known = {field for other in of_address for field in _properties(_schema(other))}
+    unknown = {key: value for key, value in HOSTILE.items() if key not in known}
+    before = contents()
+    answer = app.call(sent.method, sent.path, {**unknown, **(sent.body or {})})
+    assert answer.status == 400
+    assert {error["param"] for error in answer.json["errors"]} == set(unknown)
+    assert changes(before, contents()) == {}
+
+
+def test_control_without_the_refusal_of_unknown_fields_somebody_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fields, "_note_unknown", lambda _: None)
+    assert any("is_staff" in finding and "201" in finding for finding in findings(Prepared(), "create_payment"))
+
+
+def test_control_a_changed_row_is_seen(prepared: Prepared) -> None:
+    before = contents()
+    User.objects.filter(id=prepared.everybody.eva.user.id).update(version=2)
+    assert list(changes(before, contents())) == ["identity_user"]
