@@ -118,6 +118,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 SESSION_ENGINE = "paysettle.identity.session_store"  # stores the digest of a key, never the key
 SESSION_COOKIE_AGE = 30 * 24 * 3600
+API_KEY_DAYS_MAX = env.integer("API_KEY_DAYS_MAX", 365, least=1, most=3650)
 JWT_KEYS_FILE = env.text("JWT_KEYS_FILE") or str(VAR_DIR / "jwt-keys.json")
 
 HEADLESS_ONLY = True
@@ -186,6 +187,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "PaymentDocumentStateEnum": "paysettle.payments.api.documents.STATES",
+        "ApiKeyStateEnum": "paysettle.identity.documents.KEY_STATES",
         "RoleEnum": "paysettle.identity.api.documents.ROLES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -163,9 +163,9 @@ class Fields:
         self.errors += inner.errors
         return found
 
-    def entries(self, name: str, *, most: int) -> list[Any]:
-        """Return a list of 1 to `most` entries, whatever they are."""
-        value = self._take(name, required=True)
+    def entries(self, name: str, *, most: int, required: bool = True) -> list[Any]:
+        """Return a list of 1 to `most` entries, whatever they are; [] if it is optional and left out."""
+        value = self._take(name, required=required)
         if value is None:
             return []
         if not isinstance(value, list):

@@ -21,6 +21,9 @@ SENTENCES = {
     Kind.SETTLEMENT_APPROVED: "{who} approved your request: {amount} is settled",
     Kind.SETTLEMENT_REJECTED: "{who} rejected your request to settle {amount}",
     Kind.SETTLEMENT_WITHDRAWN: "{who} withdrew the request to settle {amount}",
+    Kind.API_KEY_MADE: "A new API key can act for {who}: revoke it if you do not know of it",
+    Kind.API_KEY_ROTATED: "An API key of {who} was replaced by a new one: revoke that if you do not know of it",
+    Kind.API_KEY_REVOKED: "An API key of {who} was revoked",
 }
 
 

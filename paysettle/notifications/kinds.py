@@ -16,3 +16,6 @@ class Kind(StrEnum):
     SETTLEMENT_APPROVED = "settlement_approved"
     SETTLEMENT_REJECTED = "settlement_rejected"
     SETTLEMENT_WITHDRAWN = "settlement_withdrawn"
+    API_KEY_MADE = "api_key_made"
+    API_KEY_ROTATED = "api_key_rotated"
+    API_KEY_REVOKED = "api_key_revoked"

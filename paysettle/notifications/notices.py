@@ -20,6 +20,8 @@ SETTLEMENT_REQUESTED = "paysettle.settlement.requested.v1"
 SETTLEMENT_SETTLED = "paysettle.settlement.settled.v1"
 SETTLEMENT_REJECTED = "paysettle.settlement.rejected.v1"
 SETTLEMENT_WITHDRAWN = "paysettle.settlement.withdrawn.v1"
+API_KEY_MADE = "paysettle.api_key.made.v1"
+API_KEY_REVOKED = "paysettle.api_key.revoked.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,15 @@ def _asker_is_told(kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
     return notices
 
 
+def _owner_is_told(event: RecordedEvent) -> list[Notice]:
+    """Tell the party whose API key it is; who leads it gets it by mail."""
+    kind = Kind.API_KEY_REVOKED if event.type == API_KEY_REVOKED else Kind.API_KEY_MADE
+    if "replaces" in event.data:
+        kind = Kind.API_KEY_ROTATED
+    owner = identifiers.parse("par", event.data["owner"])
+    return [Notice(owner, kind, owner, event.data["api_key"], ())]
+
+
 HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
     PAYMENT_COMPLETED: _is_told("payee", Kind.PAYMENT_RECEIVED),
     PAYMENT_AUTHORISED: _is_told("payee", Kind.PAYMENT_AUTHORISED),
@@ -88,6 +99,8 @@ HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
     SETTLEMENT_SETTLED: _asker_is_told(Kind.SETTLEMENT_APPROVED),
     SETTLEMENT_REJECTED: _asker_is_told(Kind.SETTLEMENT_REJECTED),
     SETTLEMENT_WITHDRAWN: _others_are_told(Kind.SETTLEMENT_WITHDRAWN),
+    API_KEY_MADE: _owner_is_told,
+    API_KEY_REVOKED: _owner_is_told,
 }
 
 

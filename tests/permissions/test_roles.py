@@ -39,6 +39,7 @@ EXPECTED: dict[Permission, set[Role]] = {
     Permission.ORGANISATION_READ: EVERYBODY,
     Permission.MEMBERS_MANAGE: WHO_LEADS,
     Permission.OWNERS_MANAGE: {Role.OWNER},
+    Permission.KEYS_MANAGE: WHO_LEADS,
 }
 # The person's own business, or what every member may do.
 FOR_ANY_ROLE = {"me", "list_organisations", "create_organisation", "leave_organisation", "accept_invitation"}
@@ -79,7 +80,7 @@ def test_the_table_of_the_readme_says_the_same() -> None:
         {Permission.PAYMENT_READ, Permission.SETTLEMENT_READ, Permission.STATEMENT_READ, Permission.INBOX_READ},
         {Permission.PAY, Permission.CAPTURE, Permission.REFUND, Permission.SETTLE_ASK},
         {Permission.SETTLE_DECIDE},
-        {Permission.MEMBERS_MANAGE},
+        {Permission.MEMBERS_MANAGE, Permission.KEYS_MANAGE},
         {Permission.OWNERS_MANAGE},
     ]
     lines = (ROOT / "README.md").read_text().splitlines()

@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from paysettle.api.methods import readable
 from paysettle.api.problems import page_not_found
+from paysettle.identity.api.api_keys import ApiKeyDetail, ApiKeyRevoke, ApiKeyRotate, ApiKeys
 from paysettle.identity.api.invitations import InvitationAccept, InvitationRevoke, Invitations
 from paysettle.identity.api.jwks import JwksView
 from paysettle.identity.api.me import MeView
@@ -34,6 +35,10 @@ urlpatterns = [
     path(
         "api/v1/organisations/<str:organisation_id>/invitations/<str:invitation_id>/revoke", InvitationRevoke.as_view()
     ),
+    path("api/v1/api-keys", ApiKeys.as_view()),
+    path("api/v1/api-keys/<str:key_id>", ApiKeyDetail.as_view()),
+    path("api/v1/api-keys/<str:key_id>/rotate", ApiKeyRotate.as_view()),
+    path("api/v1/api-keys/<str:key_id>/revoke", ApiKeyRevoke.as_view()),
     path("api/v1/invitations/accept", InvitationAccept.as_view()),
     path("api/v1/me", MeView.as_view(), name="me"),
     path(".well-known/jwks.json", readable(JwksView.as_view()), name="jwks"),

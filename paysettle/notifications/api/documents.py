@@ -9,9 +9,11 @@ from paysettle.notifications.kinds import Kind
 class NoticeDocument(serializers.Serializer[None]):
     """What an entry is about."""
 
-    subject = serializers.CharField(help_text="`pay_…` or `set_…`: the payment or settlement it is about.")
+    subject = serializers.CharField(
+        help_text="`pay_…`, `set_…` or `key_…`: the payment, settlement or API key it is about."
+    )
     party = PartyDocument(help_text="Who did it.")
-    amounts = MoneyDocument(many=True, help_text="One for each currency.")
+    amounts = MoneyDocument(many=True, help_text="One for each currency; none where it is not about money.")
 
 
 class InboxEntryDocument(serializers.Serializer[None]):

@@ -79,7 +79,9 @@ class _SubmitBook(Book[BatchOrder]):
         batch_id = identifiers.new()
         user_id = item.by.user_id or identifiers.SYSTEM
         times = (self._tx.time(now + CLAIM), self._tx.time(now))
-        self._batches.append((batch_id.bytes, item.party_id.bytes, user_id.bytes, len(item.items), 0, *times, None))
+        key_id = None if item.by.key_id is None else item.by.key_id.bytes
+        whose = (batch_id.bytes, item.party_id.bytes, user_id.bytes, key_id)
+        self._batches.append((*whose, len(item.items), 0, *times, None))
         for n, one in enumerate(item.items):
             stored = "" if one.order is None else compact_json.dumps(_stored(one.order))
             status, outcome = (
@@ -89,7 +91,7 @@ class _SubmitBook(Book[BatchOrder]):
         return Success(batch_id, 202, {"id": identifiers.show("bat", batch_id)})
 
     def write(self) -> None:
-        columns = ("id", "party_id", "user_id", "total", "done", "claimed_until", "created_at", "finished_at")
+        columns = ("id", "party_id", "user_id", "key_id", "total", "done", "claimed_until", "created_at", "finished_at")
         self._tx.insert("payments_batch", columns, self._batches)
         self._tx.insert("payments_batch_item", _ITEM_COLUMNS, self._items)
 
@@ -101,7 +103,8 @@ def carry_out(batch_id: UUID, order: BatchOrder | None = None) -> None:
     database goes away; the worker then carries on later.
     """
     found = PaymentBatch.objects.get(id=batch_id)
-    caller = Caller(party_id=found.party_id, user_id=found.user_id)
+    # The session in which it was accepted may end; a key is asked about again for each chunk, as is the person.
+    caller = Caller(party_id=found.party_id, user_id=found.user_id, key_id=found.key_id)
     while chunk := queries.open_items(batch_id, limit=CHUNK_ITEMS_MAX):
         outcomes = batch.run(send_payment, _orders(batch_id, chunk, caller, order))
         _keep(batch_id, chunk, outcomes)

@@ -268,6 +268,7 @@ class _MoveBook(Book[PaymentMove]):
             "amount": Money(moved_minor, terms.amount.currency).document(),
             "state": terms.state.value,
             "transfers": transfers,
+            **item.by.key_mark,
         }
         if refund_id is not None:
             data["refund"] = identifiers.show("ref", refund_id)
