@@ -172,9 +172,9 @@ class Fields:
         self.errors += inner.errors
         return found
 
-    def entries(self, name: str, *, most: int, least: int = 1) -> list[Any]:
-        """Return a list of `least` to `most` entries, whatever they are."""
-        value = self._take(name, required=True)
+    def entries(self, name: str, *, most: int, least: int = 1, required: bool = True) -> list[Any]:
+        """Return a list of `least` to `most` entries, whatever they are; [] if it is optional and left out."""
+        value = self._take(name, required=required)
         if value is None:
             return []
         if not isinstance(value, list):

@@ -1,6 +1,6 @@
-"""Who is calling? By access token for the API, by Django session for the pages.
+"""Who is calling? By access token or API key for the API, by Django session for the pages.
 
-`bearer_caller` reads the token alone, for the hot route, whose batch asks the database (`standing.Standing`) under
+`caller_on_loop` reads the token alone, for the hot route, whose batch asks the database (`standing.Standing`) under
 its locks. Everything else asks at once (`standing.check`), for the permission that the view names in its `needs`.
 """
 
@@ -13,8 +13,10 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from paysettle.api import peer
 from paysettle.api.problems import Unauthenticated
-from paysettle.identity import browser_sessions, standing, tokens
+from paysettle.identity import api_keys, browser_sessions, standing, tokens
+from paysettle.identity.api_keys import KnownKey
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import User
 from paysettle.identity.roles import Permission
@@ -62,20 +64,31 @@ class SignedInUser:
 
 
 def bearer_caller(request: HttpRequest) -> Caller:
-    """Return who is calling according to the access token; no database.
+    """Return who is calling according to the access token, without the database, or to the API key.
 
-    Raises Unauthenticated (no token), tokens.InvalidToken, BadActingParty. Whether the session still lives and the
-    person may act for the party is not known yet: ask `standing` before anything is shown or done.
+    Raises Unauthenticated (no token), tokens.InvalidToken, InvalidApiKey, AddressNotAllowed, BadActingParty. Whether
+    session or key still lives, and may act for the party, is not known yet: ask `standing` before anything is shown or
+    done.
     """
     token = _bearer_token(request)
     if token is None:
         raise Unauthenticated
+    if api_keys.is_one(token):
+        return _caller_by_key(request, api_keys.find(token))
     claims = tokens.verify_access_token(token, datetime.now(UTC))
     return Caller(
         user_id=claims.user_id,
         session_id=claims.session_id,
         party_id=_acting_party(request, default=claims.party_id),
     )
+
+
+async def caller_on_loop(request: HttpRequest) -> Caller:
+    """Return what `bearer_caller` returns, without holding the event loop up; Overloaded as well."""
+    token = _bearer_token(request)
+    if token is not None and api_keys.is_one(token):
+        return _caller_by_key(request, await api_keys.find_on_loop(token))
+    return bearer_caller(request)
 
 
 def session_caller(request: HttpRequest) -> Caller:
@@ -93,7 +106,7 @@ def session_caller(request: HttpRequest) -> Caller:
 
 
 class BearerAuthentication(BaseAuthentication):
-    """DRF's view of the access token: `request.auth` is the Caller, who may do now what the view is for.
+    """DRF's view of the access token or API key: `request.auth` is the Caller, who may do now what the view is for.
 
     Where the address names an organisation, that is the party acted for, whatever the header says.
     """
@@ -144,6 +157,13 @@ def _for_organisation(caller: Caller, named: str, needed: Permission | None, *, 
     except (BadIdentifier, NotYourParty):
         raise NotFound from None
     return caller
+
+
+def _caller_by_key(request: HttpRequest, key: KnownKey) -> Caller:
+    key.check_address(peer.address_of(request))
+    api_keys.note_use(key)
+    party_id = _acting_party(request, default=key.party_id)
+    return Caller(user_id=key.made_by_id, key_id=key.id, party_id=party_id)
 
 
 def _bearer_token(request: HttpRequest) -> str | None:

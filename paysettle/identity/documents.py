@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils import timezone
+
 from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
 from paysettle.identity.limits import read_rules
-from paysettle.identity.models import ApprovalPolicy, Invitation, LoginSession, MemberLimit, Membership
+from paysettle.identity.models import ApiKey, ApprovalPolicy, Invitation, LoginSession, MemberLimit, Membership
 from paysettle.kernel import identifiers, times
 from paysettle.kernel.money import Money
 
@@ -50,6 +52,35 @@ def organisations(memberships: Sequence[Membership]) -> list[dict[str, str]]:
         }
         for found in memberships
     ]
+
+
+KEY_STATES = ["live", "expired", "revoked"]
+
+
+def api_keys(found: Sequence[ApiKey]) -> list[dict[str, Any]]:
+    """Return API keys, without their secrets, which nobody has but their holders."""
+    return [
+        {
+            "id": identifiers.show("key", one.id),
+            "name": one.name,
+            "scopes": one.scopes.split(),
+            "networks": one.networks.split(),
+            "state": _key_state(one),
+            "made_by": {"id": identifiers.show("usr", one.made_by_id), "handle": one.made_by.username},
+            "created_at": times.show(one.created_at),
+            "expires_at": times.show(one.expires_at),
+            "last_used_at": times.show(one.last_used_at) if one.last_used_at else None,
+            "revoked_at": times.show(one.revoked_at) if one.revoked_at else None,
+            "replaced_by": identifiers.show("key", one.replaced_by_id) if one.replaced_by_id else None,
+        }
+        for one in found
+    ]
+
+
+def _key_state(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    return "live" if key.expires_at > timezone.now() else "expired"
 
 
 def members(memberships: Sequence[Membership]) -> list[dict[str, Any]]:

@@ -75,6 +75,25 @@ describe(
     },
 )
 
+_API_KEY = {"api_key": identifier("key"), "owner": identifier("par"), "made_by": identifier("usr")}
+
+describe(
+    "paysettle.api_key.made.v1",
+    "A machine may act for `owner` with this API key; with `replaces` in place of that one, after an overlap.",
+    {**_API_KEY, "replaces": identifier("key")},
+    optional=("replaces",),
+)
+describe(
+    "paysettle.api_key.replaced.v1",
+    "Another API key takes the place of this one, which ends with the overlap.",
+    {**_API_KEY, "replaced_by": identifier("key")},
+)
+describe(
+    "paysettle.api_key.revoked.v1",
+    "An API key ended before its time: it was revoked, or its maker left or was disabled.",
+    _API_KEY,
+)
+
 describe("paysettle.session.begun.v1", "A person signed in.", _USER)
 describe(
     "paysettle.session.ended.v1",

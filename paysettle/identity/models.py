@@ -260,6 +260,35 @@ class VerifiedAddress(models.Model):
         return f"the address of {identifiers.show('usr', self.user_id)}"
 
 
+class ApiKey(models.Model):
+    """A credential of a party for a machine, which acts by the person who made it; only its digest is kept.
+
+    Whose it is, its scopes (permissions of `roles.py`) and its networks (CIDR; none: from anywhere), both with blanks
+    between, never change. It is live until `expires_at` unless it was revoked. A rotated key names its successor.
+    """
+
+    id = PrimaryIdField()
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    made_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    name = models.CharField(max_length=64)
+    digest = DigestField(unique=True)
+    scopes = models.TextField()
+    networks = models.TextField(blank=True)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    replaced_by = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        db_table = "identity_api_key"
+        indexes = [models.Index(fields=["party", "created_at", "id"], name="identity_api_key_by_time")]
+
+    def __str__(self) -> str:
+        return identifiers.show("key", self.id)
+
+
 class AdminVerb(models.TextChoices):
     """What staff did to a person, a party or an account."""
 

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from paysettle.identity import addresses, timeouts
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import (
+    ApiKey,
     ApprovalPolicy,
     Invitation,
     InvitationState,
@@ -124,6 +125,19 @@ def open_invitations_of(caller: Caller) -> "QuerySet[Invitation]":
     """Return the invitations of the acting party that can be accepted; raise NotFound if that is no organisation."""
     found = Invitation.objects.filter(organisation=organisation(caller).party, state=InvitationState.OPEN)
     return found.filter(expires_at__gt=Now(), made_by__is_active=True).select_related("made_by")
+
+
+def api_keys_of(party_id: UUID) -> "QuerySet[ApiKey]":
+    """Return the API keys of a party, those that have ended included."""
+    return ApiKey.objects.filter(party_id=party_id).select_related("made_by")
+
+
+def api_key(*, party_id: UUID, key_id: UUID) -> ApiKey:
+    """Return one API key of a party; raise NotFound if it is absent or not the party's."""
+    found = api_keys_of(party_id).filter(id=key_id).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def _by_handle(handle: str) -> UUID | None:

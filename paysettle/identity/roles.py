@@ -37,6 +37,7 @@ class Permission(StrEnum):
     MEMBERS_MANAGE = "members.manage"
     LIMITS_MANAGE = "limits.manage"
     OWNERS_MANAGE = "owners.manage"
+    KEYS_MANAGE = "keys.manage"
 
 
 _LOOK = frozenset(
@@ -65,6 +66,27 @@ TABLE: dict[Role, frozenset[Permission]] = {
     },
     Role.VIEWER: _LOOK,
 }
+
+FOR_KEYS = frozenset(
+    {
+        Permission.PAY,
+        Permission.CAPTURE,
+        Permission.RELEASE,
+        Permission.REFUND,
+        Permission.SETTLE_ASK,
+        Permission.SETTLE_DECIDE,
+        Permission.PAYMENT_READ,
+        Permission.SETTLEMENT_READ,
+        Permission.STATEMENT_READ,
+        Permission.INBOX_READ,
+        Permission.INBOX_MARK,
+        Permission.ORGANISATION_READ,
+    }
+)
+"""What an API key may be given as a scope: named one by one, so that what is new is nobody's scope by accident.
+
+Never who belongs to a party, never credentials: a key that was stolen must not be able to make others.
+"""
 
 MAILED = frozenset({Role.OWNER, Role.ADMIN})
 """Who gets a party's notices by e-mail; the others find them in its inbox."""

@@ -1,10 +1,10 @@
 """May these callers act right now? Read inside the transaction of a batch, after its locks.
 
-A token lives for minutes; a person is disabled, a session ended, at once. Money calls therefore ask the database and
-not the token.
+A token lives for minutes; a person is disabled, a session ended, an API key revoked, at once. Money calls therefore ask
+the database and not the token. An API key may do what is among its scopes and its maker's role still allows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -63,6 +63,33 @@ class NotPermitted(DomainError):
         super().__init__(f"{self.title} It needs the permission {permission}.", permission=permission.value)
 
 
+class InvalidApiKey(DomainError):
+    """The API key is none of ours, has expired, was revoked, or its maker may not sign in: all answer alike."""
+
+    code = "invalid_api_key"
+    status = 401
+    title = "The API key is not valid."
+
+
+class ScopeMissing(DomainError):
+    """The API key was not given the scope for this; `permission` names what is missing."""
+
+    code = "scope_missing"
+    status = 403
+    title = "This API key does not allow this."
+
+    def __init__(self, permission: Permission) -> None:
+        super().__init__(f"{self.title} It needs the scope {permission}.", permission=permission.value)
+
+
+class PersonOnly(DomainError):
+    """What concerns a person, and not the party that a key acts for, is done by people who have signed in."""
+
+    code = "person_only"
+    status = 403
+    title = "This is for people who have signed in: no API key may do it."
+
+
 _FACTOR_MISSING = "u.is_staff AND s.second_factor_at IS NULL"
 _LIVE_SESSIONS = (
     f"SELECT s.id, s.user_id, s.authenticated_at, {_FACTOR_MISSING}"  # noqa: S608 - our own words alone
@@ -71,6 +98,16 @@ _LIVE_SESSIONS = (
 )
 _ACTIVE_USERS = "SELECT id FROM identity_user WHERE is_active AND id IN ({values})"
 _MEMBERSHIPS = "SELECT user_id, party_id, role FROM identity_membership WHERE user_id IN ({values})"
+_LIVE_KEYS = (
+    "SELECT k.id, k.made_by_id, k.party_id, k.scopes FROM identity_api_key k JOIN identity_user u"
+    " ON u.id = k.made_by_id WHERE k.revoked_at IS NULL AND k.expires_at > %s AND u.is_active AND k.id IN ({values})"
+)
+_LIVE_KEY = (
+    "SELECT k.scopes, m.role, p.state FROM identity_api_key k JOIN identity_user u ON u.id = k.made_by_id"
+    " LEFT JOIN identity_membership m ON m.user_id = u.id AND m.party_id = k.party_id AND m.party_id = %s"
+    " LEFT JOIN identity_party p ON p.id = m.party_id"
+    " WHERE k.id = %s AND k.made_by_id = %s AND k.revoked_at IS NULL AND k.expires_at > %s AND u.is_active"
+)
 _PARTIES = "SELECT id, handle, state FROM identity_party WHERE id IN ({values})"
 
 
@@ -88,8 +125,12 @@ def check(caller: Caller, needed: Permission | None, *, fresh: bool = False) -> 
 
     One short read, for everything that does not go through a batch; a batch asks Standing, by the same rules. With
     None every role will do. With `fresh` raise StepUpRequired, too, where the session has not shown recently who is
-    there.
+    there. By API key: InvalidApiKey in place of SessionEnded, and PersonOnly (with None, or `fresh`) or ScopeMissing
+    before NotPermitted.
     """
+    if caller.key_id is not None:
+        _check_key(caller, needed)
+        return
     if caller.user_id is None or caller.session_id is None:
         return  # an operator at the command line
     now = datetime.now(UTC)
@@ -113,6 +154,40 @@ def check(caller: Caller, needed: Permission | None, *, fresh: bool = False) -> 
     )
     if fresh:
         step_up.check(parse_time(authenticated_at), now)
+
+
+def _check_key(caller: Caller, needed: Permission | None) -> None:
+    key = [caller.party_id.bytes, caller.key_id.bytes, caller.person_id.bytes, _now()]  # type: ignore[union-attr]
+    with connection.cursor() as cursor:
+        cursor.execute(_LIVE_KEY, key)
+        row = cursor.fetchone()
+    scopes, role, state = row or ("", None, None)
+    _judge_key(
+        None if row is None else scopes.split(),
+        role=None if role is None else Role(role),
+        party_is_active=state == "active",
+        needed=needed,
+    )
+
+
+def _now() -> str:
+    # The time of this process, as with access tokens: a key lives for days.
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _judge_key(
+    scopes: Collection[str] | None, *, role: Role | None, party_is_active: bool, needed: Permission | None
+) -> None:
+    """Hold the rules for an API key: its own (None: it is not live), then those for its maker."""
+    if scopes is None:
+        raise InvalidApiKey
+    if needed is None:
+        raise PersonOnly
+    _judge(session_is_live=True, factor_missing=False, role=role, party_is_active=party_is_active, needed=None)
+    if needed not in scopes or needed not in roles.FOR_KEYS:
+        raise ScopeMissing(needed)
+    if not roles.allows(role, needed):  # type: ignore[arg-type]  # without a role it has been refused
+        raise NotPermitted(needed)
 
 
 def _judge(
@@ -139,10 +214,13 @@ class Standing:
         callers = list(callers)
         sessions = {c.session_id.bytes for c in callers if c.session_id is not None}
         users = {c.user_id.bytes for c in callers if c.user_id is not None}
-        deferred = {c.user_id.bytes for c in callers if c.user_id is not None and c.session_id is None}
+        keys = {c.key_id.bytes for c in callers if c.key_id is not None}
+        by_person = [c for c in callers if c.user_id is not None and c.key_id is None]
+        deferred = {c.person_id.bytes for c in by_person if c.session_id is None}
         parties = {c.party_id.bytes for c in callers} | {party_id.bytes for party_id in party_ids}
         self._session_rows = tx.ask(_LIVE_SESSIONS, sessions, timeouts.live_at(datetime.now(UTC)))
         self._user_rows = tx.ask(_ACTIVE_USERS, deferred)
+        self._key_rows = tx.ask(_LIVE_KEYS, keys, [_now()])
         self._membership_rows = tx.ask(_MEMBERSHIPS, users)
         self._party_rows = tx.ask(_PARTIES, parties)
 
@@ -157,6 +235,14 @@ class Standing:
     @cached_property
     def _active_users(self) -> set[bytes]:
         return {bytes(user) for (user,) in self._user_rows.rows}
+
+    @cached_property
+    def _live_keys(self) -> dict[tuple[bytes, bytes], tuple[bytes, Collection[str]]]:
+        """Return the party and the scopes of each live key, by its id and maker."""
+        return {
+            (bytes(key), bytes(maker)): (bytes(party), scopes.split())
+            for key, maker, party, scopes in self._key_rows.rows
+        }
 
     @cached_property
     def _roles(self) -> dict[tuple[bytes, bytes], Role]:
@@ -175,6 +261,9 @@ class Standing:
             return  # an operator at the command line
         user = caller.user_id.bytes
         party = self._parties.get(caller.party_id.bytes)
+        if caller.key_id is not None:
+            self._admit_key(caller, needed)
+            return
         factor_missing = False
         if caller.session_id is None:  # work that was accepted in a session and outlives it
             may_act = user in self._active_users
@@ -198,6 +287,18 @@ class Standing:
         if caller.user_id is not None and caller.session_id is not None:
             authenticated_at, _ = self._live_sessions[caller.session_id.bytes, caller.user_id.bytes]
             step_up.check(parse_time(authenticated_at), now)
+
+    def _admit_key(self, caller: Caller, needed: Permission) -> None:
+        user, acted_for = caller.person_id.bytes, caller.party_id.bytes
+        live = self._live_keys.get((caller.key_id.bytes, user))  # type: ignore[union-attr]
+        owner, scopes = live or (b"", None)
+        party = self._parties.get(acted_for)
+        _judge_key(
+            scopes,
+            role=self._roles.get((user, acted_for)) if owner == acted_for else None,
+            party_is_active=party is not None and party.active,
+            needed=needed,
+        )
 
     def party(self, party_id: UUID) -> PartyView:
         """Return one of the parties that were read; KeyError if it does not exist."""

@@ -32,6 +32,9 @@ SENTENCES = {
     Kind.RECOVERY_CODES_MADE: "New recovery codes were made for {who}; the old ones are void",
     Kind.RECOVERY_CODE_USED: "{who} signed in with a recovery code",
     Kind.SESSION_ENDED: "A session of {who} was ended, because somebody has a copy of its tokens or staff ended it",
+    Kind.API_KEY_MADE: "A new API key can act for {who}: revoke it if you do not know of it",
+    Kind.API_KEY_ROTATED: "An API key of {who} was replaced by a new one: revoke that if you do not know of it",
+    Kind.API_KEY_REVOKED: "An API key of {who} was revoked",
 }
 
 

@@ -33,6 +33,8 @@ SECOND_FACTOR_REMOVED = "paysettle.person.second_factor_removed.v1"
 RECOVERY_CODES_MADE = "paysettle.person.recovery_codes_made.v1"
 RECOVERY_CODE_USED = "paysettle.person.recovery_code_used.v1"
 SESSION_ENDED = "paysettle.session.ended.v1"
+API_KEY_MADE = "paysettle.api_key.made.v1"
+API_KEY_REVOKED = "paysettle.api_key.revoked.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,15 @@ def _about_oneself(user: str, kind: Kind, subject: str) -> Notice:
     return Notice(party, kind, party, subject, ())
 
 
+def _owner_is_told(event: RecordedEvent) -> list[Notice]:
+    """Tell the party whose API key it is; who leads it gets it by mail."""
+    kind = Kind.API_KEY_REVOKED if event.type == API_KEY_REVOKED else Kind.API_KEY_MADE
+    if "replaces" in event.data:
+        kind = Kind.API_KEY_ROTATED
+    owner = identifiers.parse("par", event.data["owner"])
+    return [Notice(owner, kind, owner, event.data["api_key"], ())]
+
+
 HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
     PAYMENT_COMPLETED: _is_told("payee", Kind.PAYMENT_RECEIVED),
     PAYMENT_AUTHORISED: _is_told("payee", Kind.PAYMENT_AUTHORISED),
@@ -173,6 +184,8 @@ HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
     RECOVERY_CODES_MADE: _person_is_told(Kind.RECOVERY_CODES_MADE),
     RECOVERY_CODE_USED: _person_is_told(Kind.RECOVERY_CODE_USED),
     SESSION_ENDED: _ended_by_others,
+    API_KEY_MADE: _owner_is_told,
+    API_KEY_REVOKED: _owner_is_told,
 }
 
 

@@ -98,11 +98,12 @@ class Refund(InsertOnlyModel):
 
 
 class PaymentBatch(models.Model):
-    """Payment orders that were sent together; each succeeds or fails by itself."""
+    """Payment orders that were sent together, by a person or with an API key; each succeeds or fails by itself."""
 
     id = PrimaryIdField()
     party = models.ForeignKey(Party, models.PROTECT, db_constraint=False, db_index=False, related_name="+")
     user_id = IdField()
+    key_id = NullableIdField()
     total = models.PositiveIntegerField()
     done = models.PositiveIntegerField(default=0)
     claimed_until = models.DateTimeField()

@@ -186,6 +186,11 @@ def filters(world: World) -> dict[str, str]:
     }
 
 
+def _key(world: World) -> str:
+    made = send(world.owner, "POST", "/api/v1/api-keys", {"name": "a machine", "scopes": ["payment.read"]})
+    return f"/api/v1/api-keys/{made.document['id']}"
+
+
 REQUESTS: dict[str, Callable[[World], Request]] = {
     "me": lambda _: Request("GET", "/api/v1/me"),
     "list_organisations": lambda _: Request("GET", "/api/v1/organisations"),
@@ -216,6 +221,11 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
         {"email": f"{secrets.token_hex(8)}@example.org", "role": "payer"},
     ),
     "revoke_invitation": lambda world: Request("POST", f"{_invitation(world)}/revoke"),
+    "list_api_keys": lambda _: Request("GET", "/api/v1/api-keys"),
+    "create_api_key": lambda _: Request("POST", "/api/v1/api-keys", {"name": "a machine", "scopes": ["pay"]}),
+    "get_api_key": lambda world: Request("GET", _key(world)),
+    "rotate_api_key": lambda world: Request("POST", f"{_key(world)}/rotate"),
+    "revoke_api_key": lambda world: Request("POST", f"{_key(world)}/revoke"),
     "list_accounts": lambda _: Request("GET", "/api/v1/accounts"),
     "get_balance": lambda world: Request("GET", f"{_account(world)}/balance"),
     "get_statement": lambda world: Request("GET", f"{_account(world)}/statement"),

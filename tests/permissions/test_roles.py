@@ -52,7 +52,7 @@ def test_the_table_of_the_readme_says_the_same() -> None:
         {Permission.PAYMENT_READ, Permission.SETTLEMENT_READ, Permission.STATEMENT_READ, Permission.INBOX_READ},
         {Permission.PAY, Permission.CAPTURE, Permission.REFUND, Permission.SETTLE_ASK},
         {Permission.SETTLE_DECIDE, Permission.PAYMENT_APPROVE},
-        {Permission.MEMBERS_MANAGE, Permission.LIMITS_MANAGE},
+        {Permission.MEMBERS_MANAGE, Permission.LIMITS_MANAGE, Permission.KEYS_MANAGE},
         {Permission.OWNERS_MANAGE},
     ]
     lines = (ROOT / "README.md").read_text().splitlines()

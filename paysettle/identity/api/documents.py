@@ -1,16 +1,20 @@
-"""The shapes of organisations, members and invitations in OpenAPI; `identity/documents.py` makes the real ones."""
+"""The shapes of organisations, members, invitations and API keys in OpenAPI; made in `identity/documents.py`."""
 
 from rest_framework import serializers
 
 from paysettle.api.schemas import page_of
+from paysettle.identity.documents import KEY_STATES
+from paysettle.identity.operations.api_keys import NAME_LENGTH_MAX, NETWORKS_MAX, OVERLAP_MAX
 from paysettle.identity.personal import LEGAL_NAME_LENGTH_MAX, REGISTRATION_NUMBER_LENGTH_MAX
-from paysettle.identity.roles import Role
+from paysettle.identity.roles import FOR_KEYS, Role
 
 EMAIL_LENGTH_MAX = 254
 TOKEN_LENGTH_MAX = 128
 SESSION_NAME_LENGTH_MAX = 40
 CODE_LENGTH_MAX = 20
 ROLES = [role.value for role in Role]
+SCOPES = sorted(scope.value for scope in FOR_KEYS)
+_DAYS = "90 by default, or fewer where the installation allows fewer (`API_KEY_DAYS_MAX`, 365)."
 
 
 class OrganisationOrderDocument(serializers.Serializer[None]):
@@ -134,6 +138,59 @@ class AddressConfirmationDocument(serializers.Serializer[None]):
     code_from_new = serializers.CharField(max_length=CODE_LENGTH_MAX)
 
 
+class ApiKeyOrderDocument(serializers.Serializer[None]):
+    """A new API key."""
+
+    name = serializers.CharField(max_length=NAME_LENGTH_MAX, help_text="What it is for, for people.")
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=SCOPES),
+        min_length=1,
+        help_text="Permissions of `identity/roles.py`, none that your own role lacks.",
+    )
+    networks = serializers.ListField(
+        child=serializers.CharField(),
+        min_length=1,
+        max_length=NETWORKS_MAX,
+        required=False,
+        help_text="CIDR: `203.0.113.0/24`. It is refused from elsewhere; by default it may be used from anywhere.",
+    )
+    expires_in_days = serializers.IntegerField(min_value=1, required=False, help_text=_DAYS)
+
+
+class ApiKeyRotationOrderDocument(serializers.Serializer[None]):
+    """How one key takes the place of another."""
+
+    overlap_s = serializers.IntegerField(
+        min_value=0,
+        max_value=int(OVERLAP_MAX.total_seconds()),
+        required=False,
+        help_text="How many seconds the old one works on; a day by default, 0: it ends at once.",
+    )
+    expires_in_days = serializers.IntegerField(min_value=1, required=False, help_text=_DAYS)
+
+
+class ApiKeyDocument(serializers.Serializer[None]):
+    """An API key, without its secret."""
+
+    id = serializers.CharField(help_text="`key_…`; a secret begins with `psk_` and the same letters.")
+    name = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=SCOPES))
+    networks = serializers.ListField(child=serializers.CharField(), help_text="Empty: from anywhere.")
+    state = serializers.ChoiceField(choices=KEY_STATES)
+    made_by = PersonDocument(help_text="Whose role bounds what it may do.")
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    replaced_by = serializers.CharField(allow_null=True, help_text="`key_…`: the key that it was rotated to.")
+
+
+class ApiKeyMadeDocument(ApiKeyDocument):
+    """An API key that was just made."""
+
+    secret = serializers.CharField(help_text="`psk_…`: the bearer token, shown this once.")
+
+
 ORGANISATION_ORDER = OrganisationOrderDocument
 ORGANISATION = OrganisationDocument
 ORGANISATION_PAGE = page_of(OrganisationDocument)
@@ -152,3 +209,8 @@ ENDED_SESSIONS = EndedSessionsDocument
 ADDRESS_ORDER = AddressOrderDocument
 ADDRESS_CHANGE = AddressChangeDocument
 ADDRESS_CONFIRMATION = AddressConfirmationDocument
+API_KEY_ORDER = ApiKeyOrderDocument
+API_KEY_ROTATION_ORDER = ApiKeyRotationOrderDocument
+API_KEY = ApiKeyDocument
+API_KEY_PAGE = page_of(ApiKeyDocument)
+API_KEY_MADE = ApiKeyMadeDocument

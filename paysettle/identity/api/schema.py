@@ -1,4 +1,4 @@
-"""How the OpenAPI document describes the access token, and what an operation needs of a role."""
+"""How the OpenAPI document describes access token and API key, and what an operation needs of a role."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from paysettle.identity.authentication import needed_by, needs_step_up
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """A JWT in the Authorization header."""
+    """A JWT or an API key in the Authorization header."""
 
     target_class = "paysettle.identity.authentication.BearerAuthentication"
     name = "bearerAuth"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:  # noqa: ARG002 - its signature
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT, or an API key (psk_…)"}
 
 
 class PermissionSchema(AutoSchema):

@@ -15,6 +15,7 @@ from paysettle.identity.api.allauth_views import (
     RecoveryCodesView,
     TotpView,
 )
+from paysettle.identity.api.api_keys import ApiKeyDetail, ApiKeyRevoke, ApiKeyRotate, ApiKeys
 from paysettle.identity.api.invitations import InvitationAccept, InvitationRevoke, Invitations
 from paysettle.identity.api.jwks import JwksView
 from paysettle.identity.api.limits import ApprovalPolicyView, MemberLimits
@@ -53,6 +54,10 @@ urlpatterns = [
     path(
         "api/v1/organisations/<str:organisation_id>/invitations/<str:invitation_id>/revoke", InvitationRevoke.as_view()
     ),
+    path("api/v1/api-keys", ApiKeys.as_view()),
+    path("api/v1/api-keys/<str:key_id>", ApiKeyDetail.as_view()),
+    path("api/v1/api-keys/<str:key_id>/rotate", ApiKeyRotate.as_view()),
+    path("api/v1/api-keys/<str:key_id>/revoke", ApiKeyRevoke.as_view()),
     path("api/v1/invitations/accept", InvitationAccept.as_view()),
     path("api/v1/me/sessions", Sessions.as_view()),
     path("api/v1/me/sessions/end-others", OtherSessionsEnd.as_view()),

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from paysettle.api import body, negotiation, pagination, problems, request_ids, schemas
 from paysettle.api.validators import Fields, check_key, idempotency_key
-from paysettle.identity.authentication import Needs, bearer_caller, caller_of
+from paysettle.identity.authentication import Needs, caller_of, caller_on_loop
 from paysettle.identity.roles import Permission
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.lane import lane
@@ -26,7 +26,7 @@ from paysettle.payments.operations.send import PaymentOrder, send_payment
 async def create_payment(request: HttpRequest) -> HttpResponse:
     """Pay someone: read the order, hand it to the lane, answer after COMMIT."""
     try:
-        answer = await lane.answer(send_payment, _order(request))
+        answer = await lane.answer(send_payment, await _order(request))
     except DomainError as refusal:
         return problems.response(refusal)
     except Exception:
@@ -34,9 +34,9 @@ async def create_payment(request: HttpRequest) -> HttpResponse:
     return problems.answer_response(answer)
 
 
-def _order(request: HttpRequest) -> PaymentOrder:
+async def _order(request: HttpRequest) -> PaymentOrder:
     negotiation.require_json(request)
-    caller = bearer_caller(request)
+    caller = await caller_on_loop(request)
     key = idempotency_key(request)
     fields = Fields(body.read(request))
     order = payment_order(fields, by=caller, key=key, request_id=request_ids.current())

@@ -32,7 +32,17 @@ ITEMS_MAX = 10_000
 PART_ITEMS_MAX = 500
 CLAIM = timedelta(seconds=30)
 
-_BATCH_COLUMNS = ("id", "party_id", "user_id", "total", "done", "claimed_until", "created_at", "finished_at")
+_BATCH_COLUMNS = (
+    "id",
+    "party_id",
+    "user_id",
+    "key_id",
+    "total",
+    "done",
+    "claimed_until",
+    "created_at",
+    "finished_at",
+)
 _PART_COLUMNS = ("id", "batch_id", "first", "last", "orders", "is_open", "succeeded", "refused", "outcomes")
 
 
@@ -84,7 +94,9 @@ class _SubmitBook(Book[BatchOrder]):
             self._standing.check_fresh(item.by, now)
         user_id, total = item.by.user_id or identifiers.SYSTEM, len(item.items)
         times = (self._tx.time(now + CLAIM), self._tx.time(now))
-        self._batches.append((item.batch_id.bytes, item.party_id.bytes, user_id.bytes, total, 0, *times, None))
+        key_id = None if item.by.key_id is None else item.by.key_id.bytes
+        whose = (item.batch_id.bytes, item.party_id.bytes, user_id.bytes, key_id)
+        self._batches.append((*whose, total, 0, *times, None))
         for first in range(0, total, PART_ITEMS_MAX):
             items = item.items[first : first + PART_ITEMS_MAX]
             orders = compact_json.dumps([_stored(one) for one in items])
@@ -104,7 +116,8 @@ def carry_out(batch_id: UUID, order: BatchOrder | None = None) -> None:
     database goes away; the worker then carries on later.
     """
     found = PaymentBatch.objects.get(id=batch_id)
-    caller = Caller(party_id=found.party_id, user_id=found.user_id)
+    # The session in which it was accepted may end; a key is asked about again for each part, as is the person.
+    caller = Caller(party_id=found.party_id, user_id=found.user_id, key_id=found.key_id)
     for part in queries.open_parts(batch_id):
         items = _read_back(part, caller) if order is None else order.items[part.first : part.last + 1]
         outcomes = iter(batch.run(send_payment, [item.order for item in items if item.order is not None]))

@@ -379,6 +379,7 @@ class _MoveBook(Book[PaymentMove]):
             "amount": Money(moved_minor, terms.amount.currency).document(),
             "state": terms.state.value,
             "transfers": transfers,
+            **item.by.key_mark,
         }
         if terms.approval is not None and (terms.state in UNAPPROVED or item.what is Verb.APPROVE):
             data["made_by"] = identifiers.show("usr", terms.made_by)

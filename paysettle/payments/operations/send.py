@@ -280,6 +280,7 @@ class PaymentBook(Book[PaymentOrder]):
             "payee": identifiers.show("par", terms.payee_id),
             "amount": terms.amount.document(),
             "transfers": transfers,
+            **item.by.key_mark,
         }
         if terms.expires_at is not None:
             data["expires_at"] = times.show(terms.expires_at)

@@ -294,6 +294,7 @@ class _SettlementBook(Book[Order]):
                 }
                 for leg in terms.legs
             ],
+            **item.by.key_mark,
         }
         if transfers:
             data["transfers"] = transfers
