@@ -5,7 +5,8 @@ from typing import Any
 
 from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Invitation, Membership
+from paysettle.identity.models import Contact, Invitation, Membership, Party, Profile
+from paysettle.identity.names import Agreement
 from paysettle.kernel import identifiers, times
 
 
@@ -73,6 +74,35 @@ def invitations(found: Sequence[Invitation]) -> list[dict[str, Any]]:
             "made_by": {"id": identifiers.show("usr", one.made_by_id), "handle": one.made_by.username},
             "created_at": times.show(one.created_at),
             "expires_at": times.show(one.expires_at),
+        }
+        for one in found
+    ]
+
+
+def profile(found: Profile) -> dict[str, Any]:
+    """Return what a person says of themself."""
+    return {"name": personal.full_name(found.party_id), "findable_by_email": found.findable_by_email}
+
+
+def payee(found: Party) -> dict[str, str]:
+    """Return what a stranger may know of a party that was found."""
+    return {"id": identifiers.show("par", found.id), "handle": found.handle, "kind": found.kind}
+
+
+def verification(found: Party, result: Agreement) -> dict[str, Any]:
+    """Return whether a party has the expected name; never the name."""
+    return {"payee": payee(found), "result": result.value}
+
+
+def contacts(found: Sequence[Contact]) -> list[dict[str, Any]]:
+    """Return contacts, each with the handle of today and the name that its owner has given it."""
+    return [
+        {
+            "id": identifiers.show("con", one.id),
+            "party": payee(one.party),
+            "name": personal.private_name(one),
+            "blocked": one.is_blocked,
+            "created_at": times.show(one.created_at),
         }
         for one in found
     ]

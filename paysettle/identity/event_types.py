@@ -1,6 +1,6 @@
 """The events of people, parties, members, sessions and of what staff did to them. Reasons of staff are in no event."""
 
-from paysettle.events.catalogue import describe, identifier, one_of
+from paysettle.events.catalogue import FLAG, describe, identifier, one_of
 from paysettle.identity.models import PartyKind, SessionEnd
 from paysettle.identity.roles import Role
 
@@ -11,6 +11,11 @@ describe(
 )
 describe("paysettle.person.address_verified.v1", "A person showed that an e-mail address is theirs.", {})
 describe("paysettle.person.password_changed.v1", "A person chose a new password; their other sessions ended.", {})
+describe(
+    "paysettle.person.profile_changed.v1",
+    "A person changed their name, or whether they may be found by e-mail.",
+    {"name_changed": FLAG, "findable_by_email": FLAG},
+)
 describe("paysettle.person.disabled.v1", "Staff keep a person out; all their sessions ended.", {})
 describe("paysettle.person.enabled.v1", "Staff let a person sign in again.", {})
 describe("paysettle.party.opened.v1", "A party can pay and be paid from now on.", {"kind": one_of(*PartyKind.values)})
@@ -45,6 +50,14 @@ describe(
     "An invitation was taken back, replaced by a newer one, or fell with its maker's right to make it.",
     _INVITATION,
 )
+
+_CONTACT = {"contact": identifier("con"), "owner": identifier("par"), "contact_party": identifier("par")}
+
+describe("paysettle.contact.kept.v1", "A party put another one on its list of contacts.", _CONTACT)
+describe("paysettle.contact.renamed.v1", "A party gave a contact another name, which no event holds.", _CONTACT)
+describe("paysettle.contact.blocked.v1", "A party keeps a contact from finding it and asking it for money.", _CONTACT)
+describe("paysettle.contact.unblocked.v1", "A party lets a contact find it and ask it for money again.", _CONTACT)
+describe("paysettle.contact.removed.v1", "A party took another one off its list of contacts.", _CONTACT)
 
 describe("paysettle.session.begun.v1", "A person signed in.", _USER)
 describe(

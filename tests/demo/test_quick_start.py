@@ -100,7 +100,7 @@ def test_the_quick_start_and_what_follows_it_work_as_they_stand(demo: Demo) -> N
     assert result.returncode == 0, result.stdout + result.stderr
     for line in ('"decimal":"12.50"', "idempotent-replayed: true", "settled", "67.50", "The books are right."):
         assert line in result.stdout, result.stdout + result.stderr
-    assert result.stdout.splitlines()[-7:] == [
+    assert result.stdout.splitlines()[-11:] == [
         "open",
         "payer",
         "padaria",
@@ -108,6 +108,10 @@ def test_the_quick_start_and_what_follows_it_work_as_they_stand(demo: Demo) -> N
         "settled",
         "not_your_party",
         "last_owner",
+        "True",
+        "ana",
+        "match",
+        "ana",
     ]
 
 

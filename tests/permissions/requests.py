@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paysettle.commands import worker
+from paysettle.identity.models import LookUp
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
 from tests.companies import Company, new_handle, send
@@ -92,8 +93,26 @@ def _invitation(world: World) -> str:
     return f"{world.company.path}/invitations/{made.document['id']}"
 
 
+def _contact(world: World) -> str:
+    """Keep somebody and return the address of the contact."""
+    LookUp.objects.filter(user=world.owner.user).delete()  # so many in an hour are too many
+    made = send(world.owner, "POST", "/api/v1/contacts", {"party": person("cleo").handle})
+    return f"/api/v1/contacts/{made.document['id']}"
+
+
 REQUESTS: dict[str, Callable[[World], Request]] = {
     "me": lambda _: Request("GET", "/api/v1/me"),
+    "get_profile": lambda _: Request("GET", "/api/v1/me/profile"),
+    "change_profile": lambda _: Request("POST", "/api/v1/me/profile", {"name": "Olga"}),
+    "find_payee": lambda world: Request("POST", "/api/v1/payees/find", {"handle": world.ben.handle}),
+    "verify_payee": lambda world: Request("POST", "/api/v1/payees/verify", {"payee": world.ben.handle, "name": "Ben"}),
+    "list_contacts": lambda _: Request("GET", "/api/v1/contacts"),
+    "keep_contact": lambda _: Request("POST", "/api/v1/contacts", {"party": person("cleo").handle}),
+    "get_contact": lambda world: Request("GET", _contact(world)),
+    "rename_contact": lambda world: Request("POST", f"{_contact(world)}/rename", {"name": "Cleo"}),
+    "block_contact": lambda world: Request("POST", f"{_contact(world)}/block"),
+    "unblock_contact": lambda world: Request("POST", f"{_contact(world)}/unblock"),
+    "remove_contact": lambda world: Request("POST", f"{_contact(world)}/remove"),
     "list_organisations": lambda _: Request("GET", "/api/v1/organisations"),
     "create_organisation": lambda _: Request(
         "POST", "/api/v1/organisations", {"handle": new_handle(), "legal_name": "Firm", "country": "PT"}

@@ -36,12 +36,23 @@ EXPECTED: dict[Permission, set[Role]] = {
     Permission.STATEMENT_READ: EVERYBODY,
     Permission.INBOX_READ: EVERYBODY,
     Permission.INBOX_MARK: EVERYBODY - {Role.VIEWER},
+    Permission.PAYEE_FIND: WHO_PAYS,
+    Permission.CONTACTS_READ: EVERYBODY,
+    Permission.CONTACTS_MANAGE: WHO_PAYS,
     Permission.ORGANISATION_READ: EVERYBODY,
     Permission.MEMBERS_MANAGE: WHO_LEADS,
     Permission.OWNERS_MANAGE: {Role.OWNER},
 }
 # The person's own business, or what every member may do.
-FOR_ANY_ROLE = {"me", "list_organisations", "create_organisation", "leave_organisation", "accept_invitation"}
+FOR_ANY_ROLE = {
+    "me",
+    "get_profile",
+    "change_profile",
+    "list_organisations",
+    "create_organisation",
+    "leave_organisation",
+    "accept_invitation",
+}
 # These change who acts for a company: the first two are tried with companies of their own, the last in
 # `identity/tests/test_invitations.py`, because nobody who has a role accepts one.
 ONCE = {"leave_organisation", "hand_over_organisation", "accept_invitation"}
@@ -76,8 +87,10 @@ def test_the_table_is_the_one_that_was_agreed() -> None:
 
 def test_the_table_of_the_readme_says_the_same() -> None:
     columns = [
-        {Permission.PAYMENT_READ, Permission.SETTLEMENT_READ, Permission.STATEMENT_READ, Permission.INBOX_READ},
-        {Permission.PAY, Permission.CAPTURE, Permission.REFUND, Permission.SETTLE_ASK},
+        {Permission.PAYMENT_READ, Permission.SETTLEMENT_READ, Permission.STATEMENT_READ, Permission.INBOX_READ}
+        | {Permission.CONTACTS_READ},
+        {Permission.PAY, Permission.CAPTURE, Permission.REFUND, Permission.SETTLE_ASK}
+        | {Permission.PAYEE_FIND, Permission.CONTACTS_MANAGE},
         {Permission.SETTLE_DECIDE},
         {Permission.MEMBERS_MANAGE},
         {Permission.OWNERS_MANAGE},

@@ -22,7 +22,8 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
 
 from paysettle.commands import worker
-from paysettle.identity.operations import invitations, refresh_tokens
+from paysettle.identity.models import LookUp
+from paysettle.identity.operations import contacts, invitations, refresh_tokens
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
 from tests.companies import company, new_handle
@@ -91,6 +92,7 @@ def world(server: Server) -> World:
         "account_id": client.get("/api/v1/accounts").document["data"][0]["id"],
         "batch_id": client.post("/api/v1/payment-batches", {"items": [_line(ben)]}).document["id"],
         "settlement_id": client.ask(ben, 10).document["id"],
+        "contact_id": _kept_id(ana),
         "entry_id": client.get("/api/v1/inbox").document["data"][0]["id"],
     }
     return World(server, ana, ben, person("eva"), ids)
@@ -206,6 +208,22 @@ def _asked(world: World, *, by_ana: bool = False) -> dict[str, Any]:
     return {"path_parameters": {"settlement_id": settlement}, "headers": {"If-Match": '"1"'}}
 
 
+def _new_look_ups(world: World, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body of a look-up; how many were made before must not be what it fails by."""
+    LookUp.objects.filter(user=world.ana.user).delete()
+    return {"body": body}
+
+
+def _kept(world: World) -> dict[str, Any]:
+    return {"path_parameters": {"contact_id": _kept_id(world.ana)}}
+
+
+def _kept_id(owner: Person) -> str:
+    LookUp.objects.filter(user=owner.user).delete()
+    kept = contacts.keep(by=owner.caller, reference=person("cleo").handle, name="Cleo")
+    return identifiers.show("con", kept.id)
+
+
 GOOD: dict[str, Callable[[World], dict[str, Any]]] = {
     "create_payment": lambda world: {"body": _order(world.ben)},
     "preview_payment": lambda world: {"body": _order(world.ben)},
@@ -231,6 +249,15 @@ GOOD: dict[str, Callable[[World], dict[str, Any]]] = {
     "invite_member": lambda world: _of_firm(world, body=INVITATION),
     "revoke_invitation": lambda world: {"path_parameters": _invited(world)},
     "accept_invitation": lambda world: {"body": {"token": _token(world)}},
+    "change_profile": lambda _: {"body": {"name": "Ana"}},
+    "find_payee": lambda world: _new_look_ups(world, {"handle": world.ben.handle}),
+    "verify_payee": lambda world: _new_look_ups(world, {"payee": world.ben.handle, "name": "Ben"}),
+    "keep_contact": lambda world: _new_look_ups(world, {"party": person("cleo").handle}),
+    "get_contact": _kept,
+    "rename_contact": lambda world: {**_kept(world), "body": {"name": "C."}},
+    "block_contact": _kept,
+    "unblock_contact": _kept,
+    "remove_contact": _kept,
     "refresh_tokens": lambda world: {"body": {"refresh_token": refresh_tokens.issue(world.ana.session).refresh_token}},
 }
 

@@ -40,7 +40,7 @@ class PersonAdmin(StandingAdmin):
 
     def search(self, term: str) -> Q:
         if "@" in term:
-            return Q(emailaddress__email=term.lower())
+            return personal.has_email(term)
         handles = Q(username__istartswith=term)
         return search.by_id("usr", term) or handles
 

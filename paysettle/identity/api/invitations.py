@@ -52,7 +52,7 @@ class Invitations(APIView):
         Whether the address belongs to somebody makes no difference. Only owners make owners.
         """
         fields = Fields(body.read(request._request))
-        email = _email(fields)
+        email = read_email(fields)
         role = read_role(fields)
         fields.check()
         made = invitations.make(by=caller_of(request), email=email, role=role)
@@ -96,8 +96,9 @@ class InvitationAccept(APIView):
         return Response(documents.organisations([joined])[0], status=201)
 
 
-def _email(fields: Fields) -> str:
-    email = fields.text("email", longest=EMAIL_LENGTH_MAX)
+def read_email(fields: Fields, *, required: bool = True) -> str:
+    """Read an address; what is wrong is noted in `fields`, whose `check` comes after."""
+    email = fields.text("email", longest=EMAIL_LENGTH_MAX, required=required)
     if email:
         try:
             validate_email(email)

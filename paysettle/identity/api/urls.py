@@ -6,12 +6,22 @@ from django.urls import include, path
 
 from paysettle.api.methods import readable
 from paysettle.api.problems import page_not_found
+from paysettle.identity.api.contacts import (
+    ContactBlock,
+    ContactDetail,
+    ContactRemove,
+    ContactRename,
+    Contacts,
+    ContactUnblock,
+)
 from paysettle.identity.api.invitations import InvitationAccept, InvitationRevoke, Invitations
 from paysettle.identity.api.jwks import JwksView
 from paysettle.identity.api.me import MeView
 from paysettle.identity.api.members import HandOver, Leave, MemberRemove, MemberRole, Members
 from paysettle.identity.api.organisations import OrganisationDetail, Organisations
 from paysettle.identity.api.password_reset import RequestPasswordResetView, ResetPasswordView
+from paysettle.identity.api.payees import PayeeFind, PayeeVerify
+from paysettle.identity.api.profile import ProfileView
 from paysettle.identity.api.sign_in_schema import ABSENT
 from paysettle.identity.api.tokens import RefreshView
 
@@ -35,6 +45,15 @@ urlpatterns = [
         "api/v1/organisations/<str:organisation_id>/invitations/<str:invitation_id>/revoke", InvitationRevoke.as_view()
     ),
     path("api/v1/invitations/accept", InvitationAccept.as_view()),
+    path("api/v1/payees/find", PayeeFind.as_view()),
+    path("api/v1/payees/verify", PayeeVerify.as_view()),
+    path("api/v1/contacts", Contacts.as_view()),
+    path("api/v1/contacts/<str:contact_id>", ContactDetail.as_view()),
+    path("api/v1/contacts/<str:contact_id>/rename", ContactRename.as_view()),
+    path("api/v1/contacts/<str:contact_id>/block", ContactBlock.as_view()),
+    path("api/v1/contacts/<str:contact_id>/unblock", ContactUnblock.as_view()),
+    path("api/v1/contacts/<str:contact_id>/remove", ContactRemove.as_view()),
+    path("api/v1/me/profile", ProfileView.as_view()),
     path("api/v1/me", MeView.as_view(), name="me"),
     path(".well-known/jwks.json", readable(JwksView.as_view()), name="jwks"),
 ]

@@ -1,6 +1,7 @@
 """How this slice writes into the event log and the table of what staff did."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from structlog.contextvars import get_contextvars
@@ -32,7 +33,7 @@ class StaffOnly(DomainError):
 
 
 def event(
-    *, stream: str, version: int, type_: str, actor: str, party: str, at: datetime, data: dict[str, str] | None = None
+    *, stream: str, version: int, type_: str, actor: str, party: str, at: datetime, data: dict[str, Any] | None = None
 ) -> None:
     """Collect an event for the end of the transaction that is open; `type_` is like `person.disabled`."""
     request_id = get_contextvars().get("request_id") or identifiers.show("req", identifiers.new())

@@ -9,8 +9,7 @@ from paysettle.identity import authentication, personal, standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Organisation, Party, User
 from paysettle.identity.operations import organisations, registration
-from paysettle.identity.operations.organisations import HandleReserved
-from paysettle.identity.operations.registration import HandleInvalid, HandleTaken
+from paysettle.identity.operations.handles import HandleInvalid, HandleReserved, HandleTaken
 from paysettle.identity.personal import Registration
 from paysettle.identity.roles import Permission
 from paysettle.identity.tests.app_client import at_once
