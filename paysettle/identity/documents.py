@@ -89,6 +89,11 @@ def payee(found: Party) -> dict[str, str]:
     return {"id": identifiers.show("par", found.id), "handle": found.handle, "kind": found.kind}
 
 
+def closed(found: Party) -> dict[str, str]:
+    """Return a party that has been closed."""
+    return {**payee(found), "state": found.state}
+
+
 def verification(found: Party, result: Agreement) -> dict[str, Any]:
     """Return whether a party has the expected name; never the name."""
     return {"payee": payee(found), "result": result.value}

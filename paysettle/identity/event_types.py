@@ -1,6 +1,6 @@
 """The events of people, parties, members, sessions and of what staff did to them. Reasons of staff are in no event."""
 
-from paysettle.events.catalogue import FLAG, describe, identifier, one_of
+from paysettle.events.catalogue import FLAG, describe, identifier, list_of, one_of
 from paysettle.identity.models import PartyKind, SessionEnd
 from paysettle.identity.roles import Role
 
@@ -22,9 +22,21 @@ describe("paysettle.party.opened.v1", "A party can pay and be paid from now on."
 describe("paysettle.party.disabled.v1", "Staff keep a party from paying and being paid.", {})
 describe("paysettle.party.enabled.v1", "Staff let a party pay and be paid again.", {})
 describe(
+    "paysettle.party.closed.v1",
+    "A party was closed for good; `told` are the people who acted for it, each by the party that they are.",
+    {"kind": one_of(*PartyKind.values), "told": list_of(party=identifier("par"))},
+)
+describe("paysettle.person.left.v1", "A person closed their account and signs in no more.", {})
+describe(
     "paysettle.organisation.created.v1",
     "A person made an organisation, which can pay and be paid, and is its owner.",
     {"owner": identifier("usr")},
+)
+
+describe(
+    "paysettle.organisation.registration_changed.v1",
+    "An owner changed what the register says of an organisation; no event holds it.",
+    {},
 )
 
 _MEMBER = {"organisation": identifier("par"), **_USER, "role": one_of(*Role)}

@@ -21,6 +21,7 @@ SENTENCES = {
     Kind.SETTLEMENT_APPROVED: "{who} approved your request: {amount} is settled",
     Kind.SETTLEMENT_REJECTED: "{who} rejected your request to settle {amount}",
     Kind.SETTLEMENT_WITHDRAWN: "{who} withdrew the request to settle {amount}",
+    Kind.ACCOUNT_CLOSED: "The account of {who} has been closed for good",
 }
 
 

@@ -16,3 +16,4 @@ class Kind(StrEnum):
     SETTLEMENT_APPROVED = "settlement_approved"
     SETTLEMENT_REJECTED = "settlement_rejected"
     SETTLEMENT_WITHDRAWN = "settlement_withdrawn"
+    ACCOUNT_CLOSED = "account_closed"

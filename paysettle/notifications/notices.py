@@ -20,6 +20,7 @@ SETTLEMENT_REQUESTED = "paysettle.settlement.requested.v1"
 SETTLEMENT_SETTLED = "paysettle.settlement.settled.v1"
 SETTLEMENT_REJECTED = "paysettle.settlement.rejected.v1"
 SETTLEMENT_WITHDRAWN = "paysettle.settlement.withdrawn.v1"
+PARTY_CLOSED = "paysettle.party.closed.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,13 @@ def _asker_is_told(kind: Kind) -> Callable[[RecordedEvent], list[Notice]]:
     return notices
 
 
+def _who_acted_for_it_is_told(event: RecordedEvent) -> list[Notice]:
+    """Tell everybody who acted for a party that it was closed, in the inbox of the party that they are."""
+    closed = identifiers.parse("par", event.stream)
+    told = [identifiers.parse("par", one["party"]) for one in event.data["told"]]
+    return [Notice(party, Kind.ACCOUNT_CLOSED, closed, event.stream, ()) for party in told]
+
+
 HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
     PAYMENT_COMPLETED: _is_told("payee", Kind.PAYMENT_RECEIVED),
     PAYMENT_AUTHORISED: _is_told("payee", Kind.PAYMENT_AUTHORISED),
@@ -87,6 +95,7 @@ HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
     SETTLEMENT_REQUESTED: _others_are_told(Kind.SETTLEMENT_REQUESTED),
     SETTLEMENT_SETTLED: _asker_is_told(Kind.SETTLEMENT_APPROVED),
     SETTLEMENT_REJECTED: _asker_is_told(Kind.SETTLEMENT_REJECTED),
+    PARTY_CLOSED: _who_acted_for_it_is_told,
     SETTLEMENT_WITHDRAWN: _others_are_told(Kind.SETTLEMENT_WITHDRAWN),
 }
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,7 +18,10 @@ from paysettle.payments import documents
 from paysettle.payments.lifecycle import State
 from paysettle.payments.models import Payment, PaymentBatch, PaymentBatchItem, Refund
 from paysettle.payments.operations.send import SendPayment
-from paysettle.payments.rules import Terms
+from paysettle.payments.rules import HOLD_LIFE_MAX, Terms
+
+A_DAY = timedelta(days=1)
+"""How long the expiry of holds may be late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,20 @@ def interrupted_batches(at: datetime, *, limit: int) -> list[PaymentBatch]:
 def batches_of(party_id: UUID) -> "QuerySet[PaymentBatch]":
     """Return the batches of a party."""
     return PaymentBatch.objects.filter(party_id=party_id)
+
+
+def running_batches_of(party_id: UUID) -> list[PaymentBatch]:
+    """Return the batches of a party that are not finished."""
+    return list(batches_of(party_id).filter(finished_at=None))
+
+
+def authorised_for(party_id: UUID, *, at: datetime, most: int) -> list[UUID]:
+    """Return payments that hold money for a payee, `most` of them.
+
+    They are looked for among those that are young enough to hold anything: the others may be very many.
+    """
+    young = Payment.objects.filter(payee_id=party_id, created_at__gt=at - HOLD_LIFE_MAX - A_DAY)
+    return list(young.filter(state=State.AUTHORISED).values_list("id", flat=True)[:most])
 
 
 def batch(*, party_id: UUID, batch_id: UUID) -> PaymentBatch:

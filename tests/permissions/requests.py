@@ -118,6 +118,9 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
         "POST", "/api/v1/organisations", {"handle": new_handle(), "legal_name": "Firm", "country": "PT"}
     ),
     "get_organisation": lambda world: Request("GET", world.company.path),
+    "change_registration": lambda world: Request(
+        "POST", f"{world.company.path}/registration", {"legal_name": "Firm", "country": "PT"}
+    ),
     "list_members": lambda world: Request("GET", f"{world.company.path}/members"),
     "change_member_role": lambda world: Request("POST", f"{_member(world)}/role", {"role": "payer"}),
     "remove_member": lambda world: Request("POST", f"{_member(world)}/remove"),

@@ -52,10 +52,12 @@ FOR_ANY_ROLE = {
     "create_organisation",
     "leave_organisation",
     "accept_invitation",
+    "close_account",
 }
 # These change who acts for a company: the first two are tried with companies of their own, the last in
-# `identity/tests/test_invitations.py`, because nobody who has a role accepts one.
-ONCE = {"leave_organisation", "hand_over_organisation", "accept_invitation"}
+# `identity/tests/test_invitations.py`, because nobody who has a role accepts one. What closes an account is tried with
+# companies and people of their own too.
+ONCE = {"leave_organisation", "hand_over_organisation", "accept_invitation", "close_organisation", "close_account"}
 NAMED = {
     operation["operationId"]: operation["x-permission"]
     for methods in yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())["paths"].values()
@@ -133,6 +135,18 @@ def test_every_role_hands_over_and_leaves(role: Role) -> None:
     assert firm.roles()[member.user.username] == (Role.ADMIN if role is Role.OWNER else role)
     assert send(member, "POST", f"{firm.path}/leave").status == 204
     assert list(firm.roles()) == [firm.owner.user.username]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_role_closes_the_company_and_then_themself(role: Role) -> None:
+    firm = company(person("olga"))
+    member = firm.join(person(role.value), role)
+    closed = send(member, "POST", f"{firm.path}/close")
+    assert closed.status == (200 if role is Role.OWNER else 403)
+    if role is not Role.OWNER:
+        assert closed.document["permission"] == "owners.manage"
+    assert send(member, "POST", "/api/v1/me/close").status == (403 if role is Role.OWNER else 200)
+    assert list(firm.roles()) == ([] if role is Role.OWNER else [firm.owner.user.username])
 
 
 @pytest.mark.parametrize("operation", REQUESTS)

@@ -24,6 +24,12 @@ class PayeeDocument(serializers.Serializer[None]):
     kind = serializers.CharField(help_text="`person` or `organisation`.")
 
 
+class ClosedAccountDocument(PayeeDocument):
+    """A party that has been closed."""
+
+    state = serializers.CharField(help_text="`closed`")
+
+
 class VerificationOrderDocument(serializers.Serializer[None]):
     """Whom one is about to pay, and what one expects them to be called."""
 
@@ -83,6 +89,7 @@ class ProfileDocument(serializers.Serializer[None]):
 
 PAYEE_SEARCH = PayeeSearchDocument
 PAYEE = PayeeDocument
+CLOSED_ACCOUNT = ClosedAccountDocument
 VERIFICATION_ORDER = VerificationOrderDocument
 VERIFICATION = VerificationDocument
 CONTACT_ORDER = ContactOrderDocument

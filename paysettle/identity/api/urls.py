@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from paysettle.api.methods import readable
 from paysettle.api.problems import page_not_found
+from paysettle.identity.api.closing import AccountClose, OrganisationClose
 from paysettle.identity.api.contacts import (
     ContactBlock,
     ContactDetail,
@@ -18,7 +19,7 @@ from paysettle.identity.api.invitations import InvitationAccept, InvitationRevok
 from paysettle.identity.api.jwks import JwksView
 from paysettle.identity.api.me import MeView
 from paysettle.identity.api.members import HandOver, Leave, MemberRemove, MemberRole, Members
-from paysettle.identity.api.organisations import OrganisationDetail, Organisations
+from paysettle.identity.api.organisations import OrganisationDetail, Organisations, RegistrationChange
 from paysettle.identity.api.password_reset import RequestPasswordResetView, ResetPasswordView
 from paysettle.identity.api.payees import PayeeFind, PayeeVerify
 from paysettle.identity.api.profile import ProfileView
@@ -35,6 +36,8 @@ urlpatterns = [
     path("api/v1/tokens/refresh", RefreshView.as_view(), name="refresh_tokens"),
     path("api/v1/organisations", Organisations.as_view()),
     path("api/v1/organisations/<str:organisation_id>", OrganisationDetail.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/registration", RegistrationChange.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/close", OrganisationClose.as_view()),
     path("api/v1/organisations/<str:organisation_id>/members", Members.as_view()),
     path("api/v1/organisations/<str:organisation_id>/members/<str:member_id>/role", MemberRole.as_view()),
     path("api/v1/organisations/<str:organisation_id>/members/<str:member_id>/remove", MemberRemove.as_view()),
@@ -53,6 +56,7 @@ urlpatterns = [
     path("api/v1/contacts/<str:contact_id>/block", ContactBlock.as_view()),
     path("api/v1/contacts/<str:contact_id>/unblock", ContactUnblock.as_view()),
     path("api/v1/contacts/<str:contact_id>/remove", ContactRemove.as_view()),
+    path("api/v1/me/close", AccountClose.as_view()),
     path("api/v1/me/profile", ProfileView.as_view()),
     path("api/v1/me", MeView.as_view(), name="me"),
     path(".well-known/jwks.json", readable(JwksView.as_view()), name="jwks"),

@@ -4,12 +4,12 @@ from datetime import datetime
 
 from django.db import IntegrityError
 
-from paysettle.identity import personal
+from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Membership, Party, PartyKind
 from paysettle.identity.operations import handles, members, recording
 from paysettle.identity.personal import Registration
-from paysettle.identity.roles import Role
+from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import transactions
 from paysettle.kernel.transactions import Transaction
 
@@ -35,6 +35,30 @@ def create(*, by: Caller, handle: str, registration: Registration) -> Membership
     except IntegrityError:
         handles.check_free(handle)  # somebody else took it between our look and our write
         raise
+
+
+def change_registration(*, by: Caller, registration: Registration) -> Membership:
+    """Change what the register says of the acting organisation; return the caller's membership.
+
+    Owners alone do. Nothing changes and nothing is told if it is said already. Raises NotFound, NotPermitted.
+    """
+
+    def work(tx: Transaction) -> Membership:
+        party = members.enter(by, Permission.OWNERS_MANAGE)
+        if personal.registrations([party.id])[party.id] != registration:
+            personal.replace(party.id, registration)
+            Party.objects.filter(id=party.id).update(version=party.version + 1)
+            recording.event(
+                stream=by.party,
+                version=party.version + 1,
+                type_="organisation.registration_changed",
+                actor=by.actor,
+                party=by.party,
+                at=tx.read_clock(),
+            )
+        return queries.organisation(by)
+
+    return transactions.run(work)
 
 
 def _record(party: Party, *, by: Caller, at: datetime) -> None:

@@ -9,7 +9,9 @@ from paysettle.notifications.kinds import Kind
 class NoticeDocument(serializers.Serializer[None]):
     """What an entry is about."""
 
-    subject = serializers.CharField(help_text="`pay_…` or `set_…`: the payment or settlement it is about.")
+    subject = serializers.CharField(
+        help_text="`pay_…`, `set_…` or `par_…`: the payment, settlement or closed account it is about."
+    )
     party = PartyDocument(help_text="Who did it.")
     amounts = MoneyDocument(many=True, help_text="One for each currency.")
 
