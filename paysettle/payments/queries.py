@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,10 @@ from paysettle.payments import documents
 from paysettle.payments.lifecycle import STEPS, UNAPPROVED, State, Verb
 from paysettle.payments.models import ApprovalDecision, Payment, PaymentApproval, PaymentBatch, PaymentBatchPart, Refund
 from paysettle.payments.operations.send import SendPayment
-from paysettle.payments.rules import Approval, Terms
+from paysettle.payments.rules import HOLD_LIFE_MAX, Approval, Terms
+
+A_DAY = timedelta(days=1)
+"""How long the expiry of holds may be late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,20 @@ def interrupted_batches(at: datetime, *, limit: int) -> list[PaymentBatch]:
 def batches_of(party_id: UUID) -> "QuerySet[PaymentBatch]":
     """Return the batches of a party."""
     return PaymentBatch.objects.filter(party_id=party_id)
+
+
+def running_batches_of(party_id: UUID) -> list[PaymentBatch]:
+    """Return the batches of a party that are not finished."""
+    return list(batches_of(party_id).filter(finished_at=None))
+
+
+def authorised_for(party_id: UUID, *, at: datetime, most: int) -> list[UUID]:
+    """Return payments that hold money for a payee, `most` of them.
+
+    They are looked for among those that are young enough to hold anything: the others may be very many.
+    """
+    young = Payment.objects.filter(payee_id=party_id, created_at__gt=at - HOLD_LIFE_MAX - A_DAY)
+    return list(young.filter(state=State.AUTHORISED).values_list("id", flat=True)[:most])
 
 
 def batch(*, party_id: UUID, batch_id: UUID) -> PaymentBatch:

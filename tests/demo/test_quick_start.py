@@ -100,7 +100,7 @@ def test_the_quick_start_and_what_follows_it_work_as_they_stand(demo: Demo) -> N
     assert result.returncode == 0, result.stdout + result.stderr
     for line in ('"decimal":"12.50"', "idempotent-replayed: true", "settled", "67.50", "The books are right."):
         assert line in result.stdout, result.stdout + result.stderr
-    assert result.stdout.splitlines()[-14:] == [
+    assert result.stdout.splitlines()[-19:] == [
         "open",
         "payer",
         "padaria",
@@ -115,6 +115,11 @@ def test_the_quick_start_and_what_follows_it_work_as_they_stand(demo: Demo) -> N
         "completed",
         "not_your_party",
         "last_owner",
+        "True",
+        "ana",
+        "match",
+        "ana",
+        "wallet_not_empty",
     ]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.core import mail
 
 from paysettle.commands import worker
+from paysettle.identity.models import LookUp
 from paysettle.identity.operations import invitations
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
@@ -191,8 +192,26 @@ def _key(world: World) -> str:
     return f"/api/v1/api-keys/{made.document['id']}"
 
 
+def _contact(world: World) -> str:
+    """Keep somebody and return the address of the contact."""
+    LookUp.objects.filter(user=world.owner.user).delete()  # so many in an hour are too many
+    made = send(world.owner, "POST", "/api/v1/contacts", {"party": person("cleo").handle})
+    return f"/api/v1/contacts/{made.document['id']}"
+
+
 REQUESTS: dict[str, Callable[[World], Request]] = {
     "me": lambda _: Request("GET", "/api/v1/me"),
+    "get_profile": lambda _: Request("GET", "/api/v1/me/profile"),
+    "change_profile": lambda _: Request("POST", "/api/v1/me/profile", {"name": "Olga"}),
+    "find_payee": lambda world: Request("POST", "/api/v1/payees/find", {"handle": world.ben.handle}),
+    "verify_payee": lambda world: Request("POST", "/api/v1/payees/verify", {"payee": world.ben.handle, "name": "Ben"}),
+    "list_contacts": lambda _: Request("GET", "/api/v1/contacts"),
+    "keep_contact": lambda _: Request("POST", "/api/v1/contacts", {"party": person("cleo").handle}),
+    "get_contact": lambda world: Request("GET", _contact(world)),
+    "rename_contact": lambda world: Request("POST", f"{_contact(world)}/rename", {"name": "Cleo"}),
+    "block_contact": lambda world: Request("POST", f"{_contact(world)}/block"),
+    "unblock_contact": lambda world: Request("POST", f"{_contact(world)}/unblock"),
+    "remove_contact": lambda world: Request("POST", f"{_contact(world)}/remove"),
     "list_organisations": lambda _: Request("GET", "/api/v1/organisations"),
     "create_organisation": lambda _: Request(
         "POST", "/api/v1/organisations", {"handle": new_handle(), "legal_name": "Firm", "country": "PT"}
@@ -203,6 +222,9 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
         "POST", f"{world.company.path}/hand-over", {"member": _member(world)}
     ),
     "accept_invitation": lambda world: Request("POST", "/api/v1/invitations/accept", {"token": _token(world)}),
+    "change_registration": lambda world: Request(
+        "POST", f"{world.company.path}/registration", {"legal_name": "Firm", "country": "PT"}
+    ),
     "list_members": lambda world: Request("GET", f"{world.company.path}/members"),
     "change_member_role": lambda world: Request("POST", f"{_member_path(world)}/role", {"role": "payer"}),
     "remove_member": lambda world: Request("POST", f"{_member_path(world)}/remove"),

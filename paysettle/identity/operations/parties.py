@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from paysettle.identity import standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import AdminVerb, Party, PartyState, User
 from paysettle.identity.operations import recording
@@ -15,13 +16,13 @@ def disable(*, by: Caller, party_id: UUID, reason: str) -> None:
     """Keep a party from paying and being paid, from the next call on; its people may still sign in.
 
     Disabling twice changes nothing. Raises StaffOnly, ReasonMissing, CannotDisableYourself (for one's own party),
-    NotFound.
+    NotFound, PartyClosed.
     """
     _set_state(by=by, party_id=party_id, state=PartyState.DISABLED, reason=reason)
 
 
 def enable(*, by: Caller, party_id: UUID, reason: str) -> None:
-    """Let a party take part again. Raises StaffOnly, ReasonMissing, NotFound."""
+    """Let a party take part again. Raises StaffOnly, ReasonMissing, NotFound, PartyClosed."""
     _set_state(by=by, party_id=party_id, state=PartyState.ACTIVE, reason=reason)
 
 
@@ -35,6 +36,8 @@ def _set_state(*, by: Caller, party_id: UUID, state: PartyState, reason: str) ->
             raise NotFound
         if state == PartyState.DISABLED and User.objects.filter(id=by.user_id, own_party=party).exists():
             raise CannotDisableYourself
+        if party.state == PartyState.CLOSED:
+            raise standing.PartyClosed
         if party.state == state:
             return
         now = tx.read_clock()

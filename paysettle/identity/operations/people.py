@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
+from paysettle.identity import standing
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import AdminVerb, LoginSession, SessionEnd, User
+from paysettle.identity.models import AdminVerb, LoginSession, Party, PartyState, SessionEnd, User
 from paysettle.identity.operations import live_keys, recording, sessions
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError, NotFound
@@ -21,7 +22,8 @@ class CannotDisableYourself(DomainError):
 def disable(*, by: Caller, user_id: UUID, reason: str) -> None:
     """Keep a person out, end all their sessions and revoke the API keys they made: the very next call is refused.
 
-    Disabling twice changes nothing. Raises StaffOnly, ReasonMissing, CannotDisableYourself, NotFound.
+    Disabling twice changes nothing. Raises StaffOnly, ReasonMissing, CannotDisableYourself, NotFound,
+    PartyClosed.
     """
     if by.user_id == user_id:
         raise CannotDisableYourself
@@ -29,7 +31,10 @@ def disable(*, by: Caller, user_id: UUID, reason: str) -> None:
 
 
 def enable(*, by: Caller, user_id: UUID, reason: str) -> None:
-    """Let a person sign in again; ended sessions and keys stay ended. Raises StaffOnly, ReasonMissing, NotFound."""
+    """Let a person sign in again; ended sessions and keys stay ended.
+
+    Raises StaffOnly, ReasonMissing, NotFound, PartyClosed.
+    """
     _set_active(by=by, user_id=user_id, active=True, reason=reason)
 
 
@@ -41,6 +46,8 @@ def _set_active(*, by: Caller, user_id: UUID, active: bool, reason: str) -> None
         user = User.objects.select_for_update().filter(id=user_id).first()
         if user is None:
             raise NotFound
+        if Party.objects.filter(id=user.own_party_id, state=PartyState.CLOSED).exists():
+            raise standing.PartyClosed
         if user.is_active == active:
             return
         now = tx.read_clock()
