@@ -222,6 +222,7 @@ GOOD: dict[str, Callable[[World], dict[str, Any]]] = {
     "preview_payment": lambda world: {"body": _order(world.ben)},
     "create_payment_batch": lambda world: {"body": {"items": [_line(world.ben)]}},
     "approve_payment": _waits,
+    "list_payment_approvals": _waits,
     "reject_payment": _waits,
     "withdraw_payment": lambda world: _waits(world, by_ana=True),
     "capture_payment": lambda world: {**_held(world), "body": {"final": True}},
