@@ -50,6 +50,11 @@ def person(user_id: UUID) -> User:
     return User.objects.select_related("own_party").get(id=user_id)
 
 
+def names(user_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the name by which each person is known: the handle of their own party."""
+    return dict(User.objects.filter(id__in=set(user_ids)).values_list("id", "username"))
+
+
 def people_with_verified_address(email: str) -> list[User]:
     """Return the one active person who has verified this address, or nobody."""
     holders = VerifiedAddress.objects.filter(digest=addresses.digest(email), user__is_active=True)

@@ -53,6 +53,13 @@ def _payments_match_holds(reads: Snapshot, _scope: Scope, tally: Tally) -> Itera
         "pay",
         "does not agree with its hold",
     )
+    yield from rows_as_findings(
+        reads,
+        "SELECT p.id FROM payments_payment p WHERE p.hold_id IS NULL AND p.state IN ('authorised', 'pending_approval')",
+        [],
+        "pay",
+        "waits or is authorised and holds nothing",
+    )
 
 
 def _refunds_match_transfers(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:

@@ -54,6 +54,14 @@ def refunds(*, party_id: UUID, payment_id: UUID) -> "QuerySet[Refund]":
     return Refund.objects.filter(payment=_payment(party_id, payment_id))
 
 
+def approvals(*, party_id: UUID, payment_id: UUID) -> "QuerySet[PaymentApproval]":
+    """Return who decided what about a payment of the payer's; raise NotFound to everybody else, the payee too."""
+    found = _payment(party_id, payment_id)
+    if found.payer_id != party_id:
+        raise NotFound
+    return PaymentApproval.objects.filter(payment=found)
+
+
 def by_key(*, party_id: UUID, key: str) -> "QuerySet[Payment]":
     """Return the payment that a party made with an idempotency key: one or none."""
     rows = IdempotencyKey.objects.filter(
@@ -173,6 +181,12 @@ def refund_documents(found: list[Refund]) -> list[dict[str, Any]]:
         )
         for r in found
     ]
+
+
+def approval_documents(found: list[PaymentApproval]) -> list[dict[str, Any]]:
+    """Return the documents of approvals, with the names of those who decided."""
+    names = people.names(approval.person_id for approval in found)
+    return [documents.approval(approval, name=names[approval.person_id]) for approval in found]
 
 
 def terms_of(row: Payment) -> Terms:

@@ -262,6 +262,7 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "preview_payment": lambda world: Request("POST", "/api/v1/payments/preview", _order(world)),
     "get_payment": lambda world: Request("GET", _received(world)),
     "approve_payment": lambda world: Request("POST", f"{_ordered(world)}/approve"),
+    "list_payment_approvals": lambda world: Request("GET", f"{_ordered(world)}/approvals"),
     "reject_payment": lambda world: Request("POST", f"{_ordered(world)}/reject"),
     "capture_payment": lambda world: Request("POST", f"{_held(world)}/captures", {"final": True}),
     "release_payment": lambda world: Request("POST", f"{_held(world)}/release"),

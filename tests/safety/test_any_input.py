@@ -26,6 +26,7 @@ from paysettle.identity.models import LookUp
 from paysettle.identity.operations import contacts, invitations, refresh_tokens
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
+from tests.approvals import policy
 from tests.companies import company, new_handle
 from tests.moves import authorise
 from tests.people import Person, deposit, pay, person
@@ -196,6 +197,16 @@ def _order(payee: Person) -> dict[str, Any]:
     return {"payee": payee.handle, "amount": {"amount": 1, "currency": "EUR"}}
 
 
+def _waits(world: World, *, by_ana: bool = False) -> dict[str, Any]:
+    """Return a payment of a company that waits for ana, or that she has made herself."""
+    firm = company(world.ana)
+    maker = firm.acted_for_by(world.ana) if by_ana else firm.join(person("paul"), Role.PAYER)
+    deposit(maker, 10)
+    policy(firm, (1, 1))
+    payment = pay(maker, world.ben, 10).document()["id"]
+    return {"path_parameters": {"payment_id": payment}, "headers": {"Acting-Party": firm.id}}
+
+
 def _held(world: World) -> dict[str, Any]:
     return {"path_parameters": {"payment_id": authorise(world.ben, world.ana, 10).document()["id"]}}
 
@@ -231,6 +242,10 @@ GOOD: dict[str, Callable[[World], dict[str, Any]]] = {
     "create_payment": lambda world: {"body": _order(world.ben)},
     "preview_payment": lambda world: {"body": _order(world.ben)},
     "create_payment_batch": lambda world: {"body": {"items": [_line(world.ben)]}},
+    "approve_payment": _waits,
+    "list_payment_approvals": _waits,
+    "reject_payment": _waits,
+    "withdraw_payment": lambda world: _waits(world, by_ana=True),
     "capture_payment": lambda world: {**_held(world), "body": {"final": True}},
     "release_payment": _held,
     "refund_payment": lambda world: {**_paid(world), "body": {"amount": {"amount": 1, "currency": "EUR"}}},
@@ -245,6 +260,14 @@ GOOD: dict[str, Callable[[World], dict[str, Any]]] = {
     "get_organisation": _of_firm,
     "list_members": _of_firm,
     "change_member_role": lambda world: _of_firm(world, "member_id", body={"role": "payer"}),
+    "list_member_limits": lambda world: _of_firm(world, "member_id"),
+    "set_member_limit": lambda world: _of_firm(world, "member_id", body={"currency": "EUR", "per_day": 1}),
+    "get_approval_policy": _of_firm,
+    "set_approval_policy": lambda world: _of_firm(
+        world,
+        body={"time_zone": "UTC", "rules": [{"from": {"amount": 1, "currency": "EUR"}, "approvers": 2}]},
+        headers={"If-Match": '"1"'},
+    ),
     "remove_member": lambda world: _of_firm(world, "member_id"),
     "leave_organisation": _of_firm,
     "hand_over_organisation": _handed_over,

@@ -116,6 +116,8 @@ class PartyAdmin(StandingAdmin):
         return [
             related.wallets(record.id),
             related.members(record.id),
+            related.limits(record.id),
+            related.approval_rules(record.id),
             related.admin_actions(record.id),
         ]
 
