@@ -94,6 +94,8 @@ def _invitation(world: World) -> str:
 
 REQUESTS: dict[str, Callable[[World], Request]] = {
     "me": lambda _: Request("GET", "/api/v1/me"),
+    "list_sessions": lambda _: Request("GET", "/api/v1/me/sessions"),
+    "end_other_sessions": lambda _: Request("POST", "/api/v1/me/sessions/end-others"),
     "list_organisations": lambda _: Request("GET", "/api/v1/organisations"),
     "create_organisation": lambda _: Request(
         "POST", "/api/v1/organisations", {"handle": new_handle(), "legal_name": "Firm", "country": "PT"}

@@ -41,10 +41,28 @@ EXPECTED: dict[Permission, set[Role]] = {
     Permission.OWNERS_MANAGE: {Role.OWNER},
 }
 # The person's own business, or what every member may do.
-FOR_ANY_ROLE = {"me", "list_organisations", "create_organisation", "leave_organisation", "accept_invitation"}
+FOR_ANY_ROLE = {
+    "me",
+    "list_sessions",
+    "name_session",
+    "end_session",
+    "end_other_sessions",
+    "change_address",
+    "confirm_address",
+    "list_organisations",
+    "create_organisation",
+    "leave_organisation",
+    "accept_invitation",
+}
 # These change who acts for a company: the first two are tried with companies of their own, the last in
-# `identity/tests/test_invitations.py`, because nobody who has a role accepts one.
-ONCE = {"leave_organisation", "hand_over_organisation", "accept_invitation"}
+# `identity/tests/test_invitations.py`, because nobody who has a role accepts one. What is about one's own session or
+# address is tried in `identity/tests/test_sessions.py` and `test_address_changes.py`.
+ONCE = {"leave_organisation", "hand_over_organisation", "accept_invitation"} | {
+    "name_session",
+    "end_session",
+    "change_address",
+    "confirm_address",
+}
 NAMED = {
     operation["operationId"]: operation["x-permission"]
     for methods in yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())["paths"].values()
