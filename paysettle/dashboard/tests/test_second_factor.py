@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from paysettle.dashboard import attempts, sign_in
 from paysettle.dashboard.tests.staff import browser_of, list_url, member, newcomer, registered, text
-from paysettle.identity import one_time_codes, timeouts
+from paysettle.identity import timeouts
 from paysettle.identity.models import LoginSession, User
 from paysettle.identity.operations import people, second_factors, sessions
 from paysettle.identity.standing import SecondFactorRequired
-from tests.codes import code_of, give_second_factor
+from tests.codes import code_for, code_of, give_second_factor
 from tests.http import InProcess
 from tests.people import PASSWORD, Person, deposit, pay, person
 
@@ -73,7 +73,7 @@ def test_who_has_none_is_led_to_set_it_up_and_gets_in_by_it() -> None:
     assert secret in page
     wrong = browser.post(SET_UP, {"code": "000000"})
     assert (wrong.status_code, secret in text(wrong)) == (403, True), "a slip does not start anew"
-    done = text(browser.post(SET_UP, {"code": one_time_codes.current(secret)}))
+    done = text(browser.post(SET_UP, {"code": code_for(secret)}))
     assert done.count("<li><code>") == 10, "the recovery codes, this once"
     assert opens(browser)
     assert second_factors.has(nora.user)
