@@ -195,7 +195,10 @@ def _make_people(tx: Transaction, count: int) -> None:
             LoginSession(
                 user=user,
                 django_session=hashlib.sha256(user.username.encode()).digest(),
+                device="bench",
                 created_at=now,
+                authenticated_at=now,
+                last_seen_at=now,
                 expires_at=now + timedelta(days=30),
             )
             for user in users

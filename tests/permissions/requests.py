@@ -212,6 +212,8 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "block_contact": lambda world: Request("POST", f"{_contact(world)}/block"),
     "unblock_contact": lambda world: Request("POST", f"{_contact(world)}/unblock"),
     "remove_contact": lambda world: Request("POST", f"{_contact(world)}/remove"),
+    "list_sessions": lambda _: Request("GET", "/api/v1/me/sessions"),
+    "end_other_sessions": lambda _: Request("POST", "/api/v1/me/sessions/end-others"),
     "list_organisations": lambda _: Request("GET", "/api/v1/organisations"),
     "create_organisation": lambda _: Request(
         "POST", "/api/v1/organisations", {"handle": new_handle(), "legal_name": "Firm", "country": "PT"}
