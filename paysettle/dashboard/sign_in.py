@@ -1,9 +1,7 @@
 """Signing in as staff, with user name and password. One sentence answers every failure, so that none tells why."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from allauth.account.adapter import get_adapter
 from django.contrib import auth
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -12,8 +10,8 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
-from paysettle.dashboard import attempts
-from paysettle.identity import browser_sessions
+from paysettle.api import peer
+from paysettle.identity import browser_sessions, sign_in_attempts
 from paysettle.identity.queries import is_handle
 from paysettle.kernel.errors import DomainError
 
@@ -49,17 +47,16 @@ def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 
 @sensitive_variables("password")
 def _sign_in(request: HttpRequest, *, name: str, password: str) -> None:
-    """Begin the session. Raises TooManySignIns, SignInRefused, PersonDisabled."""
+    """Begin the session. Raises Throttled, SignInRefused, PersonDisabled."""
     account = name.strip().lower()
-    # The address is what identity counts by as well: no forwarding header, unless TRUSTED_PROXY_COUNT says so.
-    address = get_adapter().get_client_ip(request)
-    slots = attempts.take(address=address, account=account, now=datetime.now(UTC))
+    address = peer.address_of(request)
+    slots = sign_in_attempts.take(address=address, username=account)
     # Handles are plain ASCII: no second spelling is the same account to the database and another one to the limit.
     well_formed = is_handle(account) and len(password) <= PASSWORD_LENGTH_MAX
     user = auth.authenticate(request, username=account, password=password) if well_formed else None
     if user is None or not _is_staff(user):
         raise SignInRefused
-    attempts.give_back(slots)
+    sign_in_attempts.succeeded(slots, address=address, user_id=user.pk)
     auth.login(request, user)
     try:
         browser_sessions.ensure(request)
