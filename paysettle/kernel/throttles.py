@@ -4,9 +4,10 @@ A **Limit** allows so much in a window of time, for each subject: a person, an a
 of its own for each window; it is raised and judged in one transaction under the lock of that row, so no two attempts,
 in whatever processes, are taken for one. The table holds keyed digests, never an address or an account.
 
-What is done often takes a portion of its limit at a time and spends that in the process: the limit still holds for all
-processes together, because what is spent has been counted before. **Buckets** need no database and count for one
-process.
+What is done often is counted in portions, by a thread beside the requests, which never wait for it: a process begins to
+spend a portion while that is being counted, and stops when it hears that the limit was reached. So one process holds a
+limit exactly, and several exceed it by a portion each at most, as long as the database answers. **Buckets** need no
+database and count for one process alone.
 """
 
 import hashlib
@@ -15,9 +16,11 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from django.conf import settings
 from django.utils.encoding import force_bytes
 
@@ -32,6 +35,8 @@ REMEMBERED_MAX = 100_000
 """How many subjects a process remembers, of each kind."""
 
 _LABEL = b"paysettle.kernel.throttle.v1"
+
+_log = structlog.get_logger(__name__)
 
 
 class Throttled(DomainError):
@@ -48,10 +53,7 @@ class Throttled(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`most` in `window_s` seconds, multiplied by THROTTLE_FACTOR; a process takes `portion` of them at a time.
-
-    Of a limit with portions nothing is given back.
-    """
+    """`most` in `window_s` seconds, multiplied by THROTTLE_FACTOR; counted one by one, or `portion` at a time."""
 
     name: str
     most: int
@@ -61,7 +63,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What `take` has counted."""
+    """What `take` has counted, one by one."""
 
     digest: bytes
 
@@ -70,19 +72,14 @@ def take(limit: Limit, subject: str) -> Slot:
     """Count one for a subject; raise Throttled, and count nothing, if there have been as many as the limit allows."""
     window, gone_s = divmod(now_s(), limit.window_s)
     slot = Slot(_digest(limit.name, subject, str(int(window))))
-    refusal = Throttled(retry_after_s=math.ceil(limit.window_s - gone_s))
-    if limit.portion > 1 and _spend(slot.digest):
-        return slot
-    granted = 0
-    if _portions.get(slot.digest) != _NOTHING_LEFT:
-        ends_at = datetime.fromtimestamp((window + 1) * limit.window_s, UTC)
-        factor = settings.THROTTLE_FACTOR
-        by = limit.portion * factor if limit.portion > 1 else 1
-        granted = _count(slot.digest, by=by, most=limit.most * factor, ends_at=ends_at)
+    ends_at = datetime.fromtimestamp((window + 1) * limit.window_s, UTC)
+    factor = settings.THROTTLE_FACTOR
     if limit.portion > 1:
-        _keep_portion(slot.digest, granted)
+        granted = _spend(slot.digest, portion=limit.portion * factor, most=limit.most * factor, ends_at=ends_at)
+    else:
+        granted = _count(slot.digest, by=1, most=limit.most * factor, ends_at=ends_at) == 1
     if not granted:
-        raise refusal
+        raise Throttled(retry_after_s=math.ceil(limit.window_s - gone_s))
     return slot
 
 
@@ -166,9 +163,19 @@ def forget(fence: Fence) -> bool:
 
 FORGET_ENDED = Job("kernel.forget_throttles", "*/10 * * * *", forget)
 
-_NOTHING_LEFT = -1
-_portions: dict[bytes, int] = {}
+
+@dataclass(slots=True)
+class _Portions:
+    """What this process has spent of a limit, and what it has let be counted."""
+
+    spent: int = 0
+    asked: int = 0
+    reached: bool = False
+
+
+_portions: dict[bytes, _Portions] = {}
 _lock = threading.Lock()
+_counter = ThreadPoolExecutor(1, thread_name_prefix="throttles")
 
 
 def _digest(*parts: str) -> bytes:
@@ -177,21 +184,27 @@ def _digest(*parts: str) -> bytes:
     return hmac.digest(key, "\0".join(parts).encode(), hashlib.sha256)
 
 
-def _spend(digest: bytes) -> bool:
+def _spend(digest: bytes, *, portion: int, most: int, ends_at: datetime) -> bool:
+    """Spend one, if all processes together have not reached the limit as far as is known here."""
     with _lock:
-        left = _portions.get(digest, 0)
-        if left <= 0:
+        known = _portions.setdefault(digest, _Portions())
+        if known.reached or known.spent >= most:
             return False
-        _portions[digest] = left - 1
-        return True
-
-
-def _keep_portion(digest: bytes, granted: int) -> None:
-    with _lock:
-        left = max(_portions.pop(digest, 0), 0)
-        _portions[digest] = left + granted - 1 if granted else left or _NOTHING_LEFT
+        known.spent += 1
+        if known.spent <= known.asked:
+            return True
+        known.asked += portion
         if len(_portions) > REMEMBERED_MAX:
             del _portions[next(iter(_portions))]
+    _counter.submit(_count_portion, digest, known, portion, most, ends_at)
+    return True
+
+
+def _count_portion(digest: bytes, known: _Portions, portion: int, most: int, ends_at: datetime) -> None:
+    try:
+        known.reached = _count(digest, by=portion, most=most, ends_at=ends_at) < portion
+    except Exception:
+        _log.exception("portion_not_counted")  # who waits for the database is not kept out by a throttle
 
 
 def _count(digest: bytes, *, by: int, most: int, ends_at: datetime) -> int:

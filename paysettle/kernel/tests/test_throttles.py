@@ -18,7 +18,7 @@ from paysettle.kernel import jobs, throttles
 from paysettle.kernel.jobs import Fence
 from paysettle.kernel.models import ScheduledJob, Throttle
 from paysettle.kernel.throttles import Buckets, Limit, Throttled
-from tests.throttled import Clock, as_in_production
+from tests.throttled import Clock, as_another_process, as_in_production
 
 FIVE = Limit("test.five", 5, 300)
 IN_PORTIONS = Limit("test.portions", 20, 300, portion=4)
@@ -101,27 +101,60 @@ def test_what_is_refused_does_not_count() -> None:
 
 
 @pytest.mark.money
-def test_a_process_takes_a_portion_and_asks_again_when_it_is_spent() -> None:
+def test_a_process_counts_by_portions_and_holds_the_limit_exactly() -> None:
     ana = somebody()
     with patch.object(throttles, "_count", wraps=throttles._count) as asked:
         assert taken(IN_PORTIONS, ana, 4) == 4
-        assert asked.call_count == 1
-        assert taken(IN_PORTIONS, ana, 16) == 16
-        assert asked.call_count == 5
-        assert taken(IN_PORTIONS, ana, 10) == 0
-        assert asked.call_count == 6, "who floods is not asked about again"
+        assert _counted(asked) == 1
+        assert taken(IN_PORTIONS, ana, 30) == 16
+        assert _counted(asked) == 5, "who floods is not asked about again"
 
 
 @pytest.mark.money
-def test_what_all_processes_have_taken_together_is_within_the_limit() -> None:
+def test_processes_together_exceed_a_limit_by_a_portion_each_at_most() -> None:
     ana = somebody()
-    through = 0
-    for _ in range(9):  # each as another process, which knows no portions
-        throttles._portions.clear()
-        through += taken(IN_PORTIONS, ana, 3)
-    assert through == 15, "five portions of four, of each three were spent"
-    throttles._portions.clear()
-    assert taken(IN_PORTIONS, ana, 3) == 0
+    through = []
+    for _ in range(9):
+        as_another_process()
+        through.append(taken(IN_PORTIONS, ana, 3))
+    assert through[:5] == [3] * 5, "five portions of four are the limit"
+    assert all(count <= IN_PORTIONS.portion for count in through[5:])
+    assert _is_reached(ana)
+
+
+def test_nobody_waits_for_a_database_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frequent things are counted beside the requests: a lane that is full still refuses at once."""
+    ana, free = somebody(), threading.Event()
+    count = throttles._count
+
+    def hanging(digest: bytes, *, by: int, most: int, ends_at: datetime) -> int:
+        assert free.wait(timeout=30)
+        return count(digest, by=by, most=most, ends_at=ends_at)
+
+    monkeypatch.setattr(throttles, "_count", hanging)
+    assert taken(IN_PORTIONS, ana, 30) == 20, "what this process has spent is held without the database"
+    free.set()
+    assert _is_reached(ana) is False, "and is counted in the end"
+
+
+def test_a_database_that_fails_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: Any, **__: Any) -> int:
+        raise RuntimeError("away")
+
+    monkeypatch.setattr(throttles, "_count", failing)
+    assert taken(IN_PORTIONS, somebody(), 30) == 20
+
+
+def _counted(asked: Any) -> int:
+    throttles._counter.submit(lambda: None).result()
+    return int(asked.call_count)
+
+
+def _is_reached(subject: str) -> bool:
+    """Tell whether this process has heard that the limit was reached."""
+    throttles._counter.submit(lambda: None).result()
+    digest = throttles._digest(IN_PORTIONS.name, subject, str(int(throttles.now_s() // IN_PORTIONS.window_s)))
+    return throttles._portions[digest].reached
 
 
 @pytest.mark.money
