@@ -1,5 +1,6 @@
 """Staff and their second factor: without one they can do nothing but set one up, by the pages and by the API."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from paysettle.dashboard import attempts, sign_in
+from paysettle.dashboard import sign_in
 from paysettle.dashboard.tests.staff import browser_of, list_url, member, newcomer, registered, text
 from paysettle.identity import timeouts
 from paysettle.identity.models import LoginSession, User
@@ -16,6 +17,7 @@ from paysettle.identity.standing import SecondFactorRequired
 from tests.codes import code_for, code_of, give_second_factor
 from tests.http import InProcess
 from tests.people import PASSWORD, Person, deposit, pay, person
+from tests.throttled import as_in_production
 
 INDEX = reverse("admin:index")
 LOGIN = reverse("admin:login")
@@ -24,9 +26,10 @@ SET_UP = reverse("admin:set_up_second_factor")
 
 
 @pytest.fixture
-def _one_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no window end during a test."""
-    monkeypatch.setattr(attempts, "WINDOW_S", 10**9)
+def _one_window() -> Iterator[None]:
+    """Let limits be what they are in production, and no window end during a test."""
+    with as_in_production():
+        yield
 
 
 def after_password(who: Person) -> Client:

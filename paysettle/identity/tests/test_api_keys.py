@@ -361,19 +361,22 @@ PLANTED_S = 0.005
 
 
 def _difference_s(first: str, second: str) -> float:
-    """Return the difference of the medians of the times of two keys, asked in turn."""
+    """Return the difference of the medians of the processor times of two keys, asked in turn.
+
+    On SQLite that is all the time there is, and neighbours on the machine do not disturb it.
+    """
     times: dict[str, list[float]] = {first: [], second: []}
     for _ in range(60):
         for secret, found in times.items():
-            started = time.perf_counter()
+            started = time.thread_time()
             look(secret)
-            found.append(time.perf_counter() - started)
+            found.append(time.thread_time() - started)
     return abs(statistics.median(times[first]) - statistics.median(times[second]))
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("why", ["revoked", "expired", "malformed", "of a known id"])
-def test_every_wrong_key_is_answered_as_soon(why: str) -> None:
+def test_every_wrong_key_takes_as_long(why: str) -> None:
     keys = wrong_keys(person("ana"))
     assert _difference_s(keys["unknown"], keys[why]) < PLANTED_S / 2
 
@@ -384,8 +387,9 @@ def test_control_a_planted_difference_shows(monkeypatch: pytest.MonkeyPatch) -> 
     read = known._read
 
     def slower(digest: bytes) -> known.KnownKey | None:
-        if digest == known.digest(keys["revoked"]):
-            time.sleep(PLANTED_S)
+        started = time.thread_time()
+        while digest == known.digest(keys["revoked"]) and time.thread_time() < started + PLANTED_S:
+            pass
         return read(digest)
 
     monkeypatch.setattr(known, "_read", slower)

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from paysettle.api import body, negotiation, pagination, problems, request_ids, schemas
+from paysettle.api import body, negotiation, pagination, problems, request_ids, schemas, throttling
 from paysettle.api.validators import Fields, check_key, idempotency_key
 from paysettle.identity.authentication import Needs, caller_of, caller_on_loop
 from paysettle.identity.roles import Permission
@@ -37,6 +37,7 @@ async def create_payment(request: HttpRequest) -> HttpResponse:
 async def _order(request: HttpRequest) -> PaymentOrder:
     negotiation.require_json(request)
     caller = await caller_on_loop(request)
+    throttling.PAYMENTS.take(caller.user_id)
     key = idempotency_key(request)
     fields = Fields(body.read(request))
     order = payment_order(fields, by=caller, key=key, request_id=request_ids.current())
