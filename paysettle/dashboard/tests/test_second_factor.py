@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from paysettle.dashboard import sign_in
 from paysettle.dashboard.tests.staff import browser_of, list_url, member, newcomer, registered, text
-from paysettle.identity import timeouts
+from paysettle.identity import standing, timeouts
 from paysettle.identity.models import LoginSession, User
 from paysettle.identity.operations import people, second_factors, sessions
 from paysettle.identity.standing import SecondFactorRequired
@@ -200,3 +200,13 @@ def test_staff_without_one_can_do_nothing_by_the_api_either() -> None:
     sessions.renew(session_id=nora.session.id, second_factor=True)
     assert pay(nora, ana, 1).status == 201
     assert InProcess(nora).get("/api/v1/me").status == 200
+
+
+def test_control_without_the_question_the_api_lets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: nobody looks at what the session has shown, neither at the door nor in the batch."""
+    judge = standing._judge
+    monkeypatch.setattr(standing, "_judge", lambda **said: judge(**{**said, "factor_missing": False}))
+    nora, ana = newcomer("nora"), person("ana")
+    deposit(nora, 100)
+    assert InProcess(nora).get("/api/v1/me").status == 200
+    assert pay(nora, ana, 1).status == 201
