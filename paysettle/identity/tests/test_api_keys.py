@@ -77,6 +77,7 @@ def test_the_whole_way() -> None:
     assert (event.actor, event.party) == (ana.caller.actor, ana.party)
     assert json.loads(event.data)["key"] == made.document["id"]
 
+    known._writer.submit(lambda: None).result()  # the use is noted
     shown = companies.send(ana, "GET", f"{PATH}/{made.document['id']}").document
     assert shown["scopes"] == ["pay", "payment.read"]
     assert companies.send(ana, "GET", PATH).document["data"] == [shown]
