@@ -53,6 +53,8 @@ def event(
 
 def check_staff(by: Caller, *, reason: str) -> str:
     """Return the reason in its stored form; raise StaffOnly or ReasonMissing. Ask inside the transaction."""
+    if by.key_id is not None:
+        raise StaffOnly  # no machine is staff, whoever made its key
     # Without a user the caller is an operator at the command line, who could change the tables as well.
     if by.user_id is not None and not User.objects.filter(id=by.user_id, is_staff=True, is_active=True).exists():
         raise StaffOnly
