@@ -99,7 +99,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         request: HttpRequest = request_context.request
         keep = browser_sessions.login_session_id(request.session) if request.user == user else None
         passwords.change(by=user, password=password, keep_session=keep)
-        sign_in_attempts.begin_anew(address=peer.address_of(request), user_id=user.id)
+        sign_in_attempts.begin_anew(user, address=peer.address_of(request))
 
     def login(self, request: HttpRequest, user: User) -> None:
         """Sign in, with a new session key and a LoginSession."""

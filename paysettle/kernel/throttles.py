@@ -34,7 +34,7 @@ FORGET_BATCH_MAX = 1000
 REMEMBERED_MAX = 100_000
 """How many subjects a process remembers, of each kind."""
 
-_LABEL = b"paysettle.kernel.throttle.v1"
+_LABEL = b"paysettle.kernel.throttle-subject.v1"
 
 _log = structlog.get_logger(__name__)
 

@@ -191,7 +191,9 @@ class Transaction:
     def update(
         self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, guard: Sequence[str]
     ) -> None:
-        """Update rows by primary key; each row is `(id, value of each column…, of each guard…)`. Many take one statement.
+        """Update rows by primary key; each row is `(id, value of each column…, of each guard…)`.
+
+        Many rows take one statement.
 
         `guard` names the columns that must still hold the values that were read. Raises RuntimeError when one row
         does not, which the locks make impossible. Never `ON DUPLICATE KEY UPDATE`: it evaluates CHECK on a partial

@@ -32,13 +32,14 @@ class RequestPasswordResetView(AllauthRequestView):  # type: ignore[misc]
 
 
 class CodeFirstInput(ResetPasswordInput):  # type: ignore[misc]
-    """A code and a new password, which is judged only when the code is right: else it would tell that one was sent."""
+    """A code and a new password, which is judged only with the right code.
 
-    def clean(self) -> dict[str, Any]:
-        if "key" in self.errors:
-            self.user = None
-        cleaned: dict[str, Any] = super().clean()
-        return cleaned
+    allauth judges it in any case, if there is somebody whose it would be: a bad one tells whether the address is known,
+    and one like the person's names what those are.
+    """
+
+    def clean(self) -> Any:
+        return self.cleaned_data if "key" in self.errors else super().clean()
 
 
 class ResetPasswordView(AllauthResetView):  # type: ignore[misc]

@@ -58,6 +58,8 @@ def check_staff(by: Caller, *, reason: str) -> str:
 
     Raises StaffOnly, SecondFactorRequired, ReasonMissing.
     """
+    if by.key_id is not None:
+        raise StaffOnly  # no machine is staff, whoever made its key
     # Without a user the caller is an operator at the command line, who could change the tables as well.
     if by.user_id is not None and not is_staff(by):
         raise StaffOnly

@@ -21,15 +21,16 @@ from paysettle.commands import worker
 from paysettle.events.models import Event
 from paysettle.identity import api_keys as known
 from paysettle.identity import roles
-from paysettle.identity.models import ApiKey, Membership
-from paysettle.identity.operations import api_keys, members
+from paysettle.identity.models import ApiKey, Membership, User
+from paysettle.identity.operations import api_keys, members, people
+from paysettle.identity.operations.recording import StaffOnly
 from paysettle.identity.roles import Permission, Role
 from paysettle.identity.tests.app_client import at_once
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError
 from paysettle.notifications.models import OutgoingMail
 from paysettle.notifications.queries import entry_documents, inbox_of
-from tests import companies
+from tests import companies, machines
 from tests.companies import company
 from tests.http import InProcess
 from tests.machines import bearer, new_key, send
@@ -77,6 +78,7 @@ def test_the_whole_way() -> None:
     assert (event.actor, event.party) == (ana.caller.actor, ana.party)
     assert json.loads(event.data)["key"] == made.document["id"]
 
+    known._writer.submit(lambda: None).result()  # the use is noted
     shown = companies.send(ana, "GET", f"{PATH}/{made.document['id']}").document
     assert shown["scopes"] == ["pay", "payment.read"]
     assert companies.send(ana, "GET", PATH).document["data"] == [shown]
@@ -322,6 +324,14 @@ def test_a_key_is_no_session(place: str) -> None:
     assert reply.status == {"/api/v1/payments": 200, "/api/v1/me": 403, "/admin/": 302}.get(place, reply.status)
     if place.startswith("/_allauth"):
         assert reply.status in {401, 410}
+
+
+def test_the_key_of_a_member_of_staff_is_no_member_of_staff() -> None:
+    ana, ben = person("ana"), person("ben")
+    User.objects.filter(id=ana.user.id).update(is_staff=True)
+    with pytest.raises(StaffOnly):
+        people.disable(by=machines.caller(new_key(ana)), user_id=ben.user.id, reason="a test")
+    people.disable(by=ana.caller, user_id=ben.user.id, reason="a test")
 
 
 def wrong_keys(ana: Person) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Payments over HTTP. The hot route is one plain async view; it shares its parts with the DRF views of `api/`."""
 
 from functools import partial
+from types import MappingProxyType
 
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest, HttpResponse
@@ -80,6 +81,7 @@ class PaymentPreview(APIView):
     """What would happen."""
 
     needs = Needs(post=Permission.PAY)
+    limits = MappingProxyType({"POST": throttling.LOOK_UP})  # it tells whether there is such a payee
 
     @extend_schema(
         operation_id="preview_payment",
