@@ -70,7 +70,7 @@ def requests_of(firm: Company) -> dict[str, Request]:
         "hand_over_organisation": (f"{firm.path}/hand-over", {"member": member}, {}),
         "remove_member": (f"{firm.path}/members/{member}/remove", None, {}),
         "set_member_limit": (f"{firm.path}/members/{member}/limits", {"currency": "EUR", "per_day": 1}, {}),
-        "set_approval_policy": (policy, {"time_zone": "UTC", "rules": []}, {"If-Match": _etag(owner, policy)}),
+        "set_approval_policy": (policy, {"time_zone": "UTC", "rules": []}, {"If-Match": _etag(firm, policy)}),
         "create_api_key": ("/api/v1/api-keys", {"name": "a machine", "scopes": ["pay"]}, acting),
         "rotate_api_key": (f"/api/v1/api-keys/{key}/rotate", {}, acting),
         "revoke_api_key": (f"/api/v1/api-keys/{key}/revoke", None, acting),
@@ -79,8 +79,8 @@ def requests_of(firm: Company) -> dict[str, Request]:
     }
 
 
-def _etag(who: Person, path: str) -> str:
-    return InProcess(who).get(path).headers["ETag"]
+def _etag(firm: Company, path: str) -> str:
+    return InProcess(firm.owner).get(path).headers["ETag"]
 
 
 def _send(firm: Company, request: Request) -> Reply:
