@@ -20,11 +20,12 @@ from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App
 from paysettle.identity.tests.people import Person
 from paysettle.identity.tests.people import person as somebody
 from paysettle.kernel import identifiers
+from tests.approvals import limit
 from tests.codes import code_for, code_of, give_second_factor
 from tests.companies import Company, company
 from tests.http import InProcess
 from tests.machines import new_key
-from tests.people import deposit, person
+from tests.people import deposit, pay, person
 from tests.server import Reply
 from tests.settle import ask
 
@@ -254,6 +255,22 @@ def test_control_without_the_question_a_stale_session_pays_any_amount(monkeypatc
     order = {"payee": ben.handle, "amount": {"amount": 1000, "currency": "EUR"}}
     with override_settings(STEP_UP_PAYMENT_MINOR=1000):
         assert InProcess(ana).post("/api/v1/payments", order).status == 201
+
+
+def test_approving_a_large_payment_of_somebody_else_needs_it_and_rejecting_does_not() -> None:
+    """The control is that of the payment."""
+    firm, ben, mia = company(person("olga")), person("ben"), person("mia")
+    payer = firm.join(mia, Role.PAYER)
+    deposit(payer, 10_000)
+    limit(firm, mia, per_payment=0)
+    grow_stale(firm.owner.session)
+    owner = InProcess(firm.acted_for_by(firm.owner))
+    waits = [f"/api/v1/payments/{pay(payer, ben, 1000).document()['id']}" for _ in range(2)]
+    with override_settings(STEP_UP_PAYMENT_MINOR=1000):
+        assert owner.post(f"{waits[0]}/approve").document["code"] == "step_up_required"
+        assert owner.post(f"{waits[1]}/reject").status == 200
+        LoginSession.objects.filter(id=firm.owner.session.id).update(authenticated_at=timezone.now())
+        assert owner.post(f"{waits[0]}/approve").document["state"] == "completed"
 
 
 def test_approving_a_large_settlement_needs_it_and_rejecting_does_not() -> None:

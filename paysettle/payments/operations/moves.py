@@ -13,6 +13,7 @@ from uuid import UUID
 
 from paysettle.events import log
 from paysettle.events.log import NewEvent
+from paysettle.identity import step_up
 from paysettle.identity.caller import Caller
 from paysettle.identity.limits import Limits
 from paysettle.identity.roles import Permission
@@ -226,6 +227,8 @@ class _MoveBook(Book[PaymentMove]):
 
         Return how much was approved and the transfers as the event tells them. Rule MR15.
         """
+        if step_up.concerns(payment.terms.amount.amount_minor):
+            self._standing.check_fresh(item.by, now)
         approved_by = self._approved_by.setdefault(payment.id, set())
         approval = _approval_of(payment.terms)
         told: list[dict[str, Any]] = []
