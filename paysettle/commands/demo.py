@@ -21,6 +21,7 @@ from paysettle.commands.start import require_port
 from paysettle.commands.story import Say
 from paysettle.identity.models import User
 from paysettle.identity.operations import registration
+from paysettle.identity.roles import StaffRole
 from paysettle.web.pages import DEMO_SIGN_INS
 
 START_S = 30
@@ -117,7 +118,8 @@ def _make_staff() -> None:
     username, password = STAFF
     if not User.objects.filter(username=username).exists():
         email = f"{username}@demo.example"
-        registration.register(handle=username, email=email, password=password, verified=True, superuser=True)
+        role = StaffRole.ADMINISTRATOR
+        registration.register(handle=username, email=email, password=password, verified=True, staff_role=role)
 
 
 def _sign_ins() -> list[dict[str, str]]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from paysettle.identity import tokens
 from paysettle.identity.caller import Caller
-from paysettle.identity.operations import members, parties, people, refresh_tokens, sessions
-from paysettle.identity.roles import Role
+from paysettle.identity.operations import members, parties, people, refresh_tokens, sessions, staff
+from paysettle.identity.roles import Role, StaffRole
 from paysettle.kernel.identifiers import SYSTEM
 from tests.companies import Company, company
 from tests.people import Person, deposit, person
@@ -35,6 +35,7 @@ class Cast:
     eva: Person
     disabled: Person
     removed: Person
+    staff: Mapping[StaffRole, Person]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,16 @@ def cast() -> Cast:
         eva=theirs.company.owner,
         disabled=firm.acted_for_by(disabled),
         removed=firm.acted_for_by(removed),
+        staff={role: firm.acted_for_by(staff_member(role)) for role in StaffRole},
     )
+
+
+def staff_member(role: StaffRole) -> Person:
+    """Make a member of staff."""
+    made = person(f"staff-{role.value[:8].strip('_')}")
+    staff.appoint(by=OPERATOR, user_id=made.user.id, role=role, reason="a test")
+    made.user.refresh_from_db()
+    return made
 
 
 def _firm(firm: Company, ben: Person) -> World:
@@ -136,6 +146,10 @@ OTHERS: dict[str, Callable[[Cast], Sender]] = {
     "other_person": lambda everybody: Sender(signed_in(everybody.eva)),
     "other_organisation": lambda everybody: Sender(signed_in(everybody.theirs.owner)),
     "intruder": lambda everybody: Sender(signed_in(everybody.ours.company.acted_for_by(everybody.eva))),
+}
+OTHERS |= {
+    f"staff_{role}": lambda everybody, role=role: Sender(signed_in(everybody.staff[role]))  # type: ignore[misc]
+    for role in StaffRole
 }
 """Those who have no right to what is asked for: they send the request of its rightful owner."""
 

@@ -18,7 +18,6 @@ from paysettle.identity import standing
 from paysettle.identity.models import Membership
 from paysettle.kernel.errors import NotFound
 from paysettle.kernel.idempotency import Answer, Item, Keys
-from paysettle.kernel.models import IdempotencyKey
 from paysettle.payments import queries
 from paysettle.payments.models import Payment, PaymentBatch
 from tests.permissions.attack import OPENAPI, TABLE, Attack, Server, query_parameters
@@ -84,9 +83,11 @@ def _judge_all_but_the_session(**said: Any) -> None:
     JUDGE(**{**said, "session_is_live": True})
 
 
-def _anybodys(_keys: Keys, item: Item) -> Answer | None:
-    row = IdempotencyKey.objects.filter(digest=item.digest, operation="payment.send").first()
-    return None if row is None else Answer(row.status, row.answer or "", None, row.request_id, replayed=True)
+def _anybodys(keys: Keys, item: Item) -> Answer | None:
+    for _, digest, _, status, text, _, request_id in keys._stored.rows:
+        if bytes(digest) == item.digest:
+            return Answer(status, text, None, request_id, replayed=True)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

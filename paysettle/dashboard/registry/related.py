@@ -7,6 +7,7 @@ from uuid import UUID
 from paysettle.dashboard import show
 from paysettle.dashboard.show import Table
 from paysettle.identity.models import AdminAction, Invitation, LoginSession, Membership, User
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers
 from paysettle.ledger import queries as ledger
 from paysettle.ledger.models import HoldMove, Transfer
@@ -31,6 +32,7 @@ def wallets(owner_id: UUID) -> Table:
             ]
             for wallet in ledger.wallets(owner_id)
         ],
+        needs=StaffPermission.MONEY_READ,
     )
 
 

@@ -4,9 +4,10 @@ from uuid import UUID
 
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import AdminVerb, LoginSession, SessionEnd, User
-from paysettle.identity.operations import recording, sessions
+from paysettle.identity.operations import recording, sessions, staff
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers, transactions
-from paysettle.kernel.errors import DomainError, NotFound
+from paysettle.kernel.errors import DomainError
 from paysettle.kernel.transactions import Transaction
 
 
@@ -21,7 +22,8 @@ class CannotDisableYourself(DomainError):
 def disable(*, by: Caller, user_id: UUID, reason: str) -> None:
     """Keep a person out and end all their sessions: the very next call of each is refused.
 
-    Disabling twice changes nothing. Raises StaffOnly, ReasonMissing, CannotDisableYourself, NotFound.
+    Members of staff are disabled by those who manage staff. Disabling twice changes nothing. Raises StaffOnly,
+    StaffNotPermitted, ReasonMissing, CannotDisableYourself, NotFound, LastAdministrator.
     """
     if by.user_id == user_id:
         raise CannotDisableYourself
@@ -29,7 +31,10 @@ def disable(*, by: Caller, user_id: UUID, reason: str) -> None:
 
 
 def enable(*, by: Caller, user_id: UUID, reason: str) -> None:
-    """Let a person sign in again; ended sessions stay ended. Raises StaffOnly, ReasonMissing, NotFound."""
+    """Let a person sign in again; ended sessions stay ended.
+
+    Raises StaffOnly, StaffNotPermitted, ReasonMissing, NotFound.
+    """
     _set_active(by=by, user_id=user_id, active=True, reason=reason)
 
 
@@ -37,12 +42,13 @@ def _set_active(*, by: Caller, user_id: UUID, active: bool, reason: str) -> None
     verb = AdminVerb.ENABLED if active else AdminVerb.DISABLED
 
     def work(tx: Transaction) -> None:
-        stored_reason = recording.check_staff(by, reason=reason)
-        user = User.objects.select_for_update().filter(id=user_id).first()
-        if user is None:
-            raise NotFound
+        user = staff.lock(user_id)
+        needed = staff.needed_to_touch(user, StaffPermission.PERSON_DISABLE)
+        stored_reason = recording.check_staff(by, needed, reason=reason)
         if user.is_active == active:
             return
+        if not active:
+            staff.keep_an_administrator(user)
         now = tx.read_clock()
         User.objects.filter(id=user.id).update(is_active=active, version=user.version + 1)
         if not active:

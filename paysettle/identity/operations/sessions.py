@@ -14,6 +14,7 @@ from paysettle.identity import session_keys
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, SessionEnd, User
 from paysettle.identity.operations import recording
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError, NotFound
 from paysettle.kernel.jobs import Fence, Job
@@ -55,7 +56,7 @@ def begin(user: User, django_session_key: str) -> LoginSession:
 
 
 def end(*, by: Caller, session_id: UUID) -> None:
-    """End one session: one's own, or as staff anybody's. Ending it twice changes nothing. Raises NotFound."""
+    """End one session: one's own, or as staff who may, anybody's. Ending it twice changes nothing. Raises NotFound."""
 
     def work(tx: Transaction) -> None:
         session = LoginSession.objects.filter(id=session_id).first()
@@ -111,7 +112,11 @@ def end_live(sessions: "QuerySet[LoginSession]", *, reason: SessionEnd, by: Call
 def _may_end(by: Caller, user_id: UUID) -> bool:
     if by.user_id is None or by.user_id == user_id:
         return True
-    return User.objects.filter(id=by.user_id, is_staff=True, is_active=True).exists()
+    try:
+        recording.need_staff(by, StaffPermission.SESSIONS_END)
+    except (recording.StaffOnly, recording.StaffNotPermitted):
+        return False
+    return True
 
 
 def _self_caller(user: User) -> Caller:
