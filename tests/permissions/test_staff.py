@@ -78,6 +78,11 @@ def test_the_front_page_and_the_navigation_show_what_is_for_a_role(
     assert reverse("admin:identity_user_changelist") in page
 
 
+def test_every_page_shows_how_to_sign_out(browsers: dict[StaffRole, Client], seen: Sights) -> None:
+    for url in (reverse("admin:index"), list_url(User), record_url(seen.ana.user)):
+        assert f'action="{reverse("admin:logout")}"' in text(browsers[StaffRole.ADMINISTRATOR].get(url))
+
+
 def test_support_sees_no_amount_of_a_person_or_party(browsers: dict[StaffRole, Client], seen: Sights) -> None:
     for url in (record_url(seen.ana.user), record_url(seen.records[1])):
         assert "Wallets" in text(browsers[StaffRole.AUDITOR].get(url))
