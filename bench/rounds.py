@@ -161,6 +161,7 @@ class Rounds:
     def _http(self, number: int) -> None:
         with self._site.served(processes=self.processes) as server:
             with self._load() as logs:
+                self._pay(logs, server, OPEN_CONNECTIONS)  # not noted: afterwards the server knows everybody
                 for connections in HTTP_CONNECTIONS:
                     self._note("http", number, self._pay(logs, server, connections))
                 rate = OPEN_SHARE * (self._records.best("http", number) or 0)

@@ -4,6 +4,8 @@ Every reader takes the name of a variable and a default. A variable that holds n
 sentence (`SettingError`), never with a default that nobody asked for.
 """
 
+import base64
+import binascii
 import os
 import re
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 PORT_MAX = 65535
 DIGITS_MAX = 18
+ENCRYPTION_KEY_BYTES = 32
 
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
 
@@ -117,6 +120,20 @@ def integer(name: str, default: int, *, least: int, most: int) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """Return the variable as a list, split at commas, blanks dropped."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def encryption_keys(name: str) -> tuple[bytes, ...]:
+    """Return the variable as keys: each 32 random bytes in base64, separated by commas; none when it is empty."""
+    found = []
+    for number, word in enumerate(words(name), 1):
+        try:
+            key = base64.b64decode(word, validate=True)
+        except binascii.Error:
+            key = b""
+        if len(key) != ENCRYPTION_KEY_BYTES:
+            raise SettingError(f"Key {number} of {name} is not base64 of {ENCRYPTION_KEY_BYTES} bytes.")
+        found.append(key)
+    return tuple(found)
 
 
 def brokers(name: str) -> str:

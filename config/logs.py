@@ -14,6 +14,7 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+_API_KEY = re.compile(r"psk_[0-9A-Za-z_-]+")
 _ADDRESS = re.compile(r"""[^\s"'<>@\\(]+@[A-Za-z0-9][A-Za-z0-9.-]*""")
 
 
@@ -75,6 +76,8 @@ class _Lines:
 def _line(fields: EventDict, **_: Any) -> str:
     text = orjson.dumps(fields, default=str).decode()
     # Other people's exceptions quote what they choke on: a mail server the recipient, a database the duplicate value.
+    if "psk_" in text:
+        text = _API_KEY.sub("[api key]", text)
     return _ADDRESS.sub("[address]", text) if "@" in text else text
 
 

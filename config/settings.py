@@ -29,6 +29,9 @@ if not SECRET_KEY:
 if len(SECRET_KEY) < SECRET_KEY_LENGTH_MIN and not (DEBUG or DEMO):
     raise env.SettingError(f"SECRET_KEY must have {SECRET_KEY_LENGTH_MIN} characters or more, not {len(SECRET_KEY)}.")
 
+# What is encrypted at rest is sealed by the first of these and opened by any; then by a key derived from SECRET_KEY.
+ENCRYPTION_KEYS = env.encryption_keys("ENCRYPTION_KEYS")
+
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 
@@ -49,6 +52,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.headless",
+    "allauth.mfa",
     "paysettle.kernel.apps.KernelConfig",
     "paysettle.events.apps.EventsConfig",
     "paysettle.identity.apps.IdentityConfig",
@@ -117,7 +121,12 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 SESSION_ENGINE = "paysettle.identity.session_store"  # stores the digest of a key, never the key
-SESSION_COOKIE_AGE = 30 * 24 * 3600
+SESSION_LIFE_S = env.integer("SESSION_LIFE_S", 30 * 24 * 3600, least=3600, most=90 * 24 * 3600)
+SESSION_IDLE_S = env.integer("SESSION_IDLE_S", 14 * 24 * 3600, least=600, most=90 * 24 * 3600)
+SESSION_COOKIE_AGE = SESSION_LIFE_S
+STEP_UP_MAX_AGE_S = env.integer("STEP_UP_MAX_AGE_S", 600, least=60, most=3600)
+STEP_UP_PAYMENT_MINOR = env.integer("STEP_UP_PAYMENT_MINOR", 0, least=0, most=10**15)  # 0: no payment needs it
+API_KEY_DAYS_MAX = env.integer("API_KEY_DAYS_MAX", 365, least=1, most=3650)
 JWT_KEYS_FILE = env.text("JWT_KEYS_FILE") or str(VAR_DIR / "jwt-keys.json")
 
 HEADLESS_ONLY = True
@@ -144,10 +153,15 @@ ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_CHANGE_EMAIL = True  # one address for each person; a new one replaces the old one once it is verified
-ACCOUNT_REAUTHENTICATION_REQUIRED = True  # a new address needs the password again
-ACCOUNT_EMAIL_NOTIFICATIONS = True  # a changed password or address is told by mail
+ACCOUNT_CHANGE_EMAIL = True  # one address for each person
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 0  # whether a session is fresh, `identity/step_up.py` says alone
+ACCOUNT_EMAIL_NOTIFICATIONS = False  # the notices of `notifications/notices.py` tell of what changed
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # the default one is the Host header
+
+MFA_ADAPTER = "paysettle.identity.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Paysettle"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 
 # A second code may be asked for soon, for a mail that went astray and for a second sign-up with the same address.
 ACCOUNT_RATE_LIMITS = {"confirm_email": "3/3m/key"}
@@ -158,7 +172,8 @@ CACHES["default"]["max_entries"] = "100000"
 
 SILENCED_SYSTEM_CHECKS = [
     # MySQL and MariaDB have no conditional unique constraint. allauth's on verified addresses is replaced by
-    # identity.VerifiedAddress, and a second primary address cannot be: a person has one.
+    # identity.VerifiedAddress, and a second primary address cannot be: a person has one. Second factors are added
+    # under the lock of their person.
     "models.W036",
 ]
 
@@ -186,6 +201,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "PaymentDocumentStateEnum": "paysettle.payments.api.documents.STATES",
+        "ApiKeyStateEnum": "paysettle.identity.documents.KEY_STATES",
         "RoleEnum": "paysettle.identity.api.documents.ROLES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -289,6 +305,7 @@ LOGGING_SERVER = LOGGING
 # --- Work -------------------------------------------------------------------------------------------------------
 
 LANE_QUEUE_MAX = env.integer("LANE_QUEUE_MAX", 5000, least=1, most=1_000_000)
+PAYMENT_APPROVAL_HOURS = env.integer("PAYMENT_APPROVAL_HOURS", 72, least=1, most=24 * 365)
 LANE_DEADLINE_S = env.integer("LANE_DEADLINE_S", 10, least=1, most=120)
 KAFKA_BOOTSTRAP_SERVERS = env.brokers("KAFKA_BOOTSTRAP_SERVERS")
 KAFKA_TOPIC = env.kafka_name("KAFKA_TOPIC", "paysettle.events")

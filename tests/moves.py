@@ -1,6 +1,7 @@
 """Authorised payments and refunds for tests, through the lane."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from paysettle.kernel.identifiers import SYSTEM
 from paysettle.kernel.lane import lane
 from paysettle.kernel.money import Money
 from paysettle.payments.lifecycle import Verb
+from paysettle.payments.operations.bulk import BatchItem, BatchOrder, batch_order
 from paysettle.payments.operations.moves import PaymentMove, move_payment, refund_payment
 from paysettle.payments.operations.send import PaymentOrder, send_payment
 from tests.people import Person, payment_order
@@ -85,3 +87,12 @@ def release(by: Person, payment: str, *, key: str | None = None) -> Answer:
 def refund(by: Person, payment: str, amount_minor: int | None = None, *, key: str | None = None) -> Answer:
     """Pay captured money back."""
     return lane.call(refund_payment, move_order(by, Verb.REFUND, payment, amount_minor, key=key))
+
+
+def batch_of(by: Person, items: Sequence[BatchItem], *, key: str = "batch") -> BatchOrder:
+    """Return an order for a batch, its own orders for the time after the session, as the API makes them."""
+    lasting = [
+        one if one.order is None else replace(one, order=replace(one.order, by=one.order.by.after_its_session()))
+        for one in items
+    ]
+    return batch_order(by=by.caller, key=key, items=lasting, request_id="req_test", batch_id=identifiers.new())

@@ -103,23 +103,17 @@ def parse(raw: bytes, *, size_max: int) -> Body:
     if len(raw) > size_max:
         raise BodyTooLarge
     try:
-        found = json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=_Pairs,
-            parse_float=Number,
-            parse_constant=_Constant,
-            parse_int=_integer,
-        )
+        text = raw.decode("utf-8")
+        try:
+            return _read_quickly(text)
+        except _Doubtful:
+            return _read_exactly(text)
     except UnicodeDecodeError:
         raise MalformedBody("The body is not UTF-8.", reason="not_utf8") from None
     except json.JSONDecodeError as error:
         raise MalformedBody(f"This is not JSON: line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
         raise MalformedBody(_TOO_DEEP, reason="too_deep") from None
-    if not isinstance(found, _Pairs):
-        raise MalformedBody("The body must be a JSON object.", reason="not_an_object")
-    plain: Body = _plain(found, at="", depth=1)
-    return plain
 
 
 class Number(str):
@@ -138,12 +132,61 @@ class _Pairs(list[tuple[str, Any]]):
     """A JSON object as it was written: what stands twice in it is still there."""
 
 
+class _Doubtful(Exception):
+    """Something may be wrong with a body: it is to be read exactly."""
+
+
 def _integer(literal: str) -> int | Number:
     if literal == "-0":
         return Number(literal)
     if len(literal) > INTEGER_LENGTH_MAX:  # further digits say nothing to anybody, and cost time
         return -INTEGER_BEYOND if literal.startswith("-") else INTEGER_BEYOND
     return int(literal)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Body:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Doubtful
+    return found
+
+
+def _constant(_literal: str) -> None:
+    raise _Doubtful
+
+
+_QUICK = json.JSONDecoder(object_pairs_hook=_object, parse_float=Number, parse_constant=_constant, parse_int=_integer)
+_EXACT = json.JSONDecoder(object_pairs_hook=_Pairs, parse_float=Number, parse_constant=_Constant, parse_int=_integer)
+
+
+def _read_quickly(text: str) -> Body:
+    """Return the object in a text that is in order, as nearly all are; raise _Doubtful for any other."""
+    if "\\u" in text:  # half a surrogate pair can only be written as an escape
+        raise _Doubtful
+    found = _QUICK.decode(text)
+    is_flat = text.count("{") + text.count("[") < DEPTH_MAX
+    if not isinstance(found, dict) or not (is_flat or _fits(found, DEPTH_MAX)):
+        raise _Doubtful
+    return found
+
+
+def _fits(value: Body | list[Any], levels: int) -> bool:
+    """Tell whether a value is nested no deeper than so many levels, its innermost values included."""
+    if levels == 0:
+        return False
+    inside = value.values() if isinstance(value, dict) else value
+    if levels == 1:
+        return not inside
+    return all(_fits(one, levels - 1) for one in inside if type(one) is dict or type(one) is list)
+
+
+def _read_exactly(text: str) -> Body:
+    """Return the object in a text; refuse what is wrong with it, with a pointer to it."""
+    found = _EXACT.decode(text)
+    if not isinstance(found, _Pairs):
+        raise MalformedBody("The body must be a JSON object.", reason="not_an_object")
+    plain: Body = _plain(found, at="", depth=1)
+    return plain
 
 
 def _plain(value: Any, *, at: str, depth: int) -> Any:

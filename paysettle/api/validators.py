@@ -111,7 +111,7 @@ class Fields:
             return self._note(name, "not_an_object", message, Money(0, ""))
         inner = Fields(value, at=f"{self._at}/{name}")
         amount_minor = inner._amount("amount")
-        currency = inner._currency("currency")
+        currency = inner.currency("currency")
         inner._note_unknown()
         self.errors += inner.errors
         return Money(amount_minor, currency)
@@ -119,6 +119,15 @@ class Fields:
     def money_or_none(self, name: str) -> Money | None:
         """Return a money object, or None when the field is left out."""
         return self.money(name) if name in self._body else None
+
+    def currency(self, name: str) -> str:
+        """Return an upper-case ISO 4217 code; "" when it is wrong."""
+        value = self._take(name, required=True)
+        if value is None:
+            return ""
+        if not isinstance(value, str) or exponent(value) is None:
+            return self._note(name, "unknown_currency", "An upper-case ISO 4217 code like EUR is expected.", "")
+        return value
 
     def whole(self, name: str, *, least: int, most: int, default: int | None) -> int | None:
         """Return a whole number between two bounds, both included; the default when the field is left out."""
@@ -163,15 +172,15 @@ class Fields:
         self.errors += inner.errors
         return found
 
-    def entries(self, name: str, *, most: int) -> list[Any]:
-        """Return a list of 1 to `most` entries, whatever they are."""
-        value = self._take(name, required=True)
+    def entries(self, name: str, *, most: int, least: int = 1, required: bool = True) -> list[Any]:
+        """Return a list of `least` to `most` entries, whatever they are; [] if it is optional and left out."""
+        value = self._take(name, required=required)
         if value is None:
             return []
         if not isinstance(value, list):
             return self._note(name, "not_a_list", "A list is expected.", [])
-        if not 1 <= len(value) <= most:
-            return self._note(name, "not_in_range", f"1 to {most} entries are expected.", [])
+        if not least <= len(value) <= most:
+            return self._note(name, "not_in_range", f"{least} to {most} entries are expected.", [])
         return value
 
     def check(self) -> None:
@@ -196,14 +205,6 @@ class Fields:
             return self._note(name, "not_positive", "The amount must be positive.", 0)
         if value > AMOUNT_MINOR_MAX:
             return self._note(name, "too_large", f"At most {AMOUNT_MINOR_MAX} minor units are allowed.", 0)
-        return value
-
-    def _currency(self, name: str) -> str:
-        value = self._take(name, required=True)
-        if value is None:
-            return ""
-        if not isinstance(value, str) or exponent(value) is None:
-            return self._note(name, "unknown_currency", "An upper-case ISO 4217 code like EUR is expected.", "")
         return value
 
     def _take(self, name: str, *, required: bool) -> Any:

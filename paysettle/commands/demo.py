@@ -19,8 +19,9 @@ from paysettle.commands import story
 from paysettle.commands.processes import end_with_parent
 from paysettle.commands.start import require_port
 from paysettle.commands.story import Say
+from paysettle.identity import one_time_codes
 from paysettle.identity.models import User
-from paysettle.identity.operations import registration
+from paysettle.identity.operations import registration, second_factors
 from paysettle.identity.roles import StaffRole
 from paysettle.web.pages import DEMO_SIGN_INS
 
@@ -119,7 +120,9 @@ def _make_staff() -> None:
     if not User.objects.filter(username=username).exists():
         email = f"{username}@demo.example"
         role = StaffRole.ADMINISTRATOR
-        registration.register(handle=username, email=email, password=password, verified=True, staff_role=role)
+        staff = registration.register(handle=username, email=email, password=password, verified=True, staff_role=role)
+        secret = one_time_codes.new_secret()
+        second_factors.add(by=staff, secret=secret, code=one_time_codes.current(secret))
 
 
 def _sign_ins() -> list[dict[str, str]]:
@@ -136,6 +139,8 @@ def _say_where(address: str, say: Say) -> None:
     say("Sign-ins:")
     for row in _sign_ins():
         say(f"  {row['who']:<20} {row['username']:<8} {row['password']}")
+    say("Staff are asked for a code as well, which this shows:")
+    say(f"  PAYSETTLE_DEMO=1 PAYSETTLE_VAR={settings.VAR_DIR} .venv/bin/python manage.py totp_code {STAFF[0]}")
     say("Ctrl-C ends the demo; its data stays.")
 
 

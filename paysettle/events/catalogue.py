@@ -40,6 +40,10 @@ def list_of(**members: Schema) -> Schema:
     return {"type": "array", "items": _object(members, optional=())}
 
 
+BY_KEY: Mapping[str, Schema] = {"key": identifier("key")}
+"""An optional member of what a party may do with an API key: which one it was. The actor is the key's maker."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventType:
     """One type of event: its sentence and the schema of its `data`."""

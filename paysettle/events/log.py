@@ -33,7 +33,7 @@ class NewEvent:
 
     `stream` is the public id of the business object and `version` that object's version after the change; `actor` is
     the public id of the person who did it (or `system`, `operator:name`), `party` that of the party acted for. `data`
-    holds ids, amounts and states, never personal data and never a note.
+    holds ids, amounts and states, never personal data and never a note; `key` is the API key that was used, if one was.
     """
 
     event_id: UUID

@@ -9,11 +9,13 @@ from typing import Any
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.models import EmailAddress
 from allauth.core import context as request_context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.headless.adapter import DefaultHeadlessAdapter
 from allauth.headless.internal.restkit.response import ErrorResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.forms import BaseForm
@@ -21,11 +23,11 @@ from django.http import HttpRequest
 
 from paysettle.identity import browser_sessions, queries
 from paysettle.identity.models import Party, User
-from paysettle.identity.operations import addresses, passwords, registration
+from paysettle.identity.operations import addresses, passwords, registration, second_factors
 from paysettle.identity.operations.addresses import AddressTaken
 from paysettle.identity.operations.registration import HandleInvalid, HandleTaken
 from paysettle.identity.passwords import check_new_password
-from paysettle.kernel import identifiers
+from paysettle.kernel import encryption, identifiers
 
 _log = structlog.get_logger(__name__)
 
@@ -65,23 +67,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             self.send_account_already_exists_mail(address.email)
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """Verify an address, replacing the one before, whose owner is told."""
+        """Verify the address that somebody signed up with."""
         user: User = email_address.user
         try:
-            replaced = addresses.verify(by=user, email=email_address.email)
+            addresses.verify(by=user, email=email_address.email)
         except AddressTaken:
             raise ImmediateHttpResponse(_refusal(request, self.validation_error("email_taken"))) from None
         saved = EmailAddress.objects.get(user=user, email=email_address.email)
         email_address.pk = saved.pk
         email_address.verified = email_address.primary = True
-        if replaced:
-            changed = {"from_email": replaced, "to_email": email_address.email}
-            self.send_notification_mail("account/email/email_changed", user, changed, email=replaced)
         return True
 
-    def can_delete_email(self, email_address: EmailAddress) -> bool:
-        """Allow to drop an address that was never verified: a verified one is replaced, never removed."""
-        return email_address.pk is None
+    def is_reauthentication_required(self, *, app: str, **_: Any) -> bool:  # noqa: ARG002 - allauth's signature
+        """Tell whether the session must show once more who is there, before anything sensitive."""
+        return not browser_sessions.is_fresh(self.request)
 
     def set_password(self, user: User, password: str) -> None:
         """Change the password and end the person's other sessions."""
@@ -92,7 +91,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def login(self, request: HttpRequest, user: User) -> None:
         """Sign in, with a new session key and a LoginSession."""
         super().login(request, user)
-        browser_sessions.ensure(request)
+        methods = {record["method"] for record in get_authentication_records(request, user)}
+        browser_sessions.begin(request, second_factor="mfa" in methods)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a mail that names this installation by its settings, never by the Host header of the request.
@@ -107,6 +107,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:  # noqa: ARG002
         """Count attempts per login; allauth's Host header has a port that anybody may vary to start anew."""
         return str(credentials.get("email") or credentials.get("username", "")).lower()
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Secrets of second factors are sealed, and labelled in people's apps by their handle."""
+
+    def encrypt(self, text: str) -> str:
+        return encryption.seal(text, purpose=second_factors.PURPOSE)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return encryption.unseal(encrypted_text, purpose=second_factors.PURPOSE)
+
+    def get_totp_label(self, user: User) -> str:
+        return user.username
 
 
 class HeadlessAdapter(DefaultHeadlessAdapter):  # type: ignore[misc]

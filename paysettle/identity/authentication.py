@@ -1,6 +1,6 @@
-"""Who is calling? By access token for the API, by Django session for the pages.
+"""Who is calling? By access token or API key for the API, by Django session for the pages.
 
-`bearer_caller` reads the token alone, for the hot route, whose batch asks the database (`standing.Standing`) under
+`caller_on_loop` reads the token alone, for the hot route, whose batch asks the database (`standing.Standing`) under
 its locks. Everything else asks at once (`standing.check`), for the permission that the view names in its `needs`.
 """
 
@@ -13,8 +13,10 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from paysettle.api import peer
 from paysettle.api.problems import Unauthenticated
-from paysettle.identity import browser_sessions, standing, tokens
+from paysettle.identity import api_keys, browser_sessions, standing, tokens
+from paysettle.identity.api_keys import KnownKey
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import User
 from paysettle.identity.roles import Permission
@@ -36,10 +38,14 @@ class BadActingParty(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """Which permission each method of a view needs in the party acted for; None: every role will do."""
+    """Which permission each method of a view needs in the party acted for; None: every role will do.
+
+    With `fresh` a POST needs a session that has shown recently who is there (`step_up.py`).
+    """
 
     get: Permission | None = None
     post: Permission | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +64,17 @@ class SignedInUser:
 
 
 def bearer_caller(request: HttpRequest) -> Caller:
-    """Return who is calling according to the access token; no database.
+    """Return who is calling according to the access token, without the database, or to the API key.
 
-    Raises Unauthenticated (no token), tokens.InvalidToken, BadActingParty. Whether the session still lives and the
-    person may act for the party is not known yet: ask `standing` before anything is shown or done.
+    Raises Unauthenticated (no token), tokens.InvalidToken, InvalidApiKey, AddressNotAllowed, BadActingParty. Whether
+    session or key still lives, and may act for the party, is not known yet: ask `standing` before anything is shown or
+    done.
     """
     token = _bearer_token(request)
     if token is None:
         raise Unauthenticated
+    if api_keys.is_one(token):
+        return _caller_by_key(request, api_keys.find(token))
     claims = tokens.verify_access_token(token, datetime.now(UTC))
     return Caller(
         user_id=claims.user_id,
@@ -74,21 +83,30 @@ def bearer_caller(request: HttpRequest) -> Caller:
     )
 
 
+async def caller_on_loop(request: HttpRequest) -> Caller:
+    """Return what `bearer_caller` returns, without holding the event loop up; Overloaded as well."""
+    token = _bearer_token(request)
+    if token is not None and api_keys.is_one(token):
+        return _caller_by_key(request, await api_keys.find_on_loop(token))
+    return bearer_caller(request)
+
+
 def session_caller(request: HttpRequest) -> Caller:
     """Return who is calling according to the Django session, acting for their own party; for pages.
 
-    Raises Unauthenticated, and SessionEnded or PartyDisabled as the API does.
+    Raises Unauthenticated, and SessionEnded, SecondFactorRequired or PartyDisabled as the API does.
     """
     user = request.user
     if not isinstance(user, User):
         raise Unauthenticated
-    caller = Caller(user_id=user.id, session_id=browser_sessions.ensure(request), party_id=user.own_party_id)
+    session_id = browser_sessions.require(request).id
+    caller = Caller(user_id=user.id, session_id=session_id, party_id=user.own_party_id)
     standing.check(caller, None)
     return caller
 
 
 class BearerAuthentication(BaseAuthentication):
-    """DRF's view of the access token: `request.auth` is the Caller, who may do now what the view is for.
+    """DRF's view of the access token or API key: `request.auth` is the Caller, who may do now what the view is for.
 
     Where the address names an organisation, that is the party acted for, whatever the header says.
     """
@@ -100,10 +118,12 @@ class BearerAuthentication(BaseAuthentication):
             return None
         caller = bearer_caller(http_request)
         organisation = request.parser_context["kwargs"].get("organisation_id")
+        view, method = request.parser_context["view"], str(request.method)
+        needed, fresh = needed_by(view, method), needs_step_up(view, method)
         if organisation is None:
-            standing.check(caller, _needed(request))
+            standing.check(caller, needed, fresh=fresh)
         else:
-            caller = _for_organisation(caller, organisation, _needed(request))
+            caller = _for_organisation(caller, organisation, needed, fresh=fresh)
         assert caller.user_id is not None  # noqa: S101 - a token names its user
         return SignedInUser(caller.user_id), caller
 
@@ -123,18 +143,27 @@ def needed_by(view: Any, method: str) -> Permission | None:
     return needs.post if method == "POST" else needs.get
 
 
-def _for_organisation(caller: Caller, named: str, needed: Permission | None) -> Caller:
+def needs_step_up(view: Any, method: str) -> bool:
+    """Tell whether a method of a view needs a session that has shown recently who is there."""
+    needs: Needs = view.needs
+    return needs.fresh and method == "POST"
+
+
+def _for_organisation(caller: Caller, named: str, needed: Permission | None, *, fresh: bool) -> Caller:
     """Return the caller acting for the organisation; to whoever does not belong to it, it is as absent as none."""
     try:
         caller = caller.acting_for(identifiers.parse("par", named))
-        standing.check(caller, needed)
+        standing.check(caller, needed, fresh=fresh)
     except (BadIdentifier, NotYourParty):
         raise NotFound from None
     return caller
 
 
-def _needed(request: Request) -> Permission | None:
-    return needed_by(request.parser_context["view"], str(request.method))
+def _caller_by_key(request: HttpRequest, key: KnownKey) -> Caller:
+    key.check_address(peer.address_of(request))
+    api_keys.note_use(key)
+    party_id = _acting_party(request, default=key.party_id)
+    return Caller(user_id=key.made_by_id, key_id=key.id, party_id=party_id)
 
 
 def _bearer_token(request: HttpRequest) -> str | None:

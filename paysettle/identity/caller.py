@@ -1,4 +1,4 @@
-"""Who is calling: the person, the session, and the party acted for."""
+"""Who is calling: the person, the session or API key, and the party acted for."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -11,12 +11,14 @@ from paysettle.kernel.identifiers import SYSTEM
 class Caller:
     """A person in a session, acting for a party; or an operator at the command line (`operator`, no person).
 
-    A person without a session is one whose work was accepted in a session and goes on after it.
+    With `key_id` it is a machine that brought an API key of the party; the person is the one who made the key. A person
+    without session and key is one whose work was accepted in a session and goes on after it.
     """
 
     party_id: UUID
     user_id: UUID | None = None
     session_id: UUID | None = None
+    key_id: UUID | None = None
     operator: str | None = None
 
     @property
@@ -30,10 +32,19 @@ class Caller:
         """Return the same person in the same session, acting for another party."""
         return replace(self, party_id=party_id)
 
+    def after_its_session(self) -> "Caller":
+        """Return the same person for work that was accepted in a session and goes on after it."""
+        return replace(self, session_id=None)
+
     @property
     def actor(self) -> str:
         """How events name the person."""
         return identifiers.show("usr", self.user_id) if self.user_id is not None else f"operator:{self.operator}"
+
+    @property
+    def key_mark(self) -> dict[str, str]:
+        """What the data of an event add where an API key was used: its id; {} where none was."""
+        return {} if self.key_id is None else {"key": identifiers.show("key", self.key_id)}
 
     @property
     def party(self) -> str:

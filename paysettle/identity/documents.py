@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils import timezone
+
 from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Invitation, Membership
+from paysettle.identity.limits import read_rules
+from paysettle.identity.models import ApiKey, ApprovalPolicy, Invitation, LoginSession, MemberLimit, Membership
 from paysettle.kernel import identifiers, times
+from paysettle.kernel.money import Money
 
 
 def me(caller: Caller) -> dict[str, Any]:
@@ -50,6 +54,35 @@ def organisations(memberships: Sequence[Membership]) -> list[dict[str, str]]:
     ]
 
 
+KEY_STATES = ["live", "expired", "revoked"]
+
+
+def api_keys(found: Sequence[ApiKey]) -> list[dict[str, Any]]:
+    """Return API keys, without their secrets, which nobody has but their holders."""
+    return [
+        {
+            "id": identifiers.show("key", one.id),
+            "name": one.name,
+            "scopes": one.scopes.split(),
+            "networks": one.networks.split(),
+            "state": _key_state(one),
+            "made_by": {"id": identifiers.show("usr", one.made_by_id), "handle": one.made_by.username},
+            "created_at": times.show(one.created_at),
+            "expires_at": times.show(one.expires_at),
+            "last_used_at": times.show(one.last_used_at) if one.last_used_at else None,
+            "revoked_at": times.show(one.revoked_at) if one.revoked_at else None,
+            "replaced_by": identifiers.show("key", one.replaced_by_id) if one.replaced_by_id else None,
+        }
+        for one in found
+    ]
+
+
+def _key_state(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    return "live" if key.expires_at > timezone.now() else "expired"
+
+
 def members(memberships: Sequence[Membership]) -> list[dict[str, Any]]:
     """Return the members of an organisation."""
     return [
@@ -72,6 +105,49 @@ def invitations(found: Sequence[Invitation]) -> list[dict[str, Any]]:
             "state": one.state,
             "made_by": {"id": identifiers.show("usr", one.made_by_id), "handle": one.made_by.username},
             "created_at": times.show(one.created_at),
+            "expires_at": times.show(one.expires_at),
+        }
+        for one in found
+    ]
+
+
+def limit(found: MemberLimit) -> dict[str, Any]:
+    """Return what a member may send alone in one currency, and what they have sent on the last day they did."""
+
+    def money(amount_minor: int | None) -> dict[str, Any] | None:
+        return None if amount_minor is None else Money(amount_minor, found.currency).document()
+
+    return {
+        "currency": found.currency,
+        "per_payment": money(found.per_payment_minor),
+        "per_day": money(found.per_day_minor),
+        "spent_on": None if found.spent_day is None else found.spent_day.isoformat(),
+        "spent": money(found.spent_minor),
+    }
+
+
+def approval_policy(found: ApprovalPolicy) -> dict[str, Any]:
+    """Return what an organisation wants approved; its ETag is its version."""
+    return {
+        "time_zone": found.time_zone,
+        "rules": [
+            {"from": Money(rule.from_minor, rule.currency).document(), "approvers": rule.approvers}
+            for rule in read_rules(found.rules)
+        ],
+    }
+
+
+def sessions(found: Sequence[LoginSession], caller: Caller) -> list[dict[str, Any]]:
+    """Return sessions of the person who calls."""
+    return [
+        {
+            "id": identifiers.show("ses", one.id),
+            "device": one.device,
+            "name": one.name,
+            "current": one.id == caller.session_id,
+            "second_factor": one.second_factor_at is not None,
+            "created_at": times.show(one.created_at),
+            "last_seen_at": times.show(one.last_seen_at),
             "expires_at": times.show(one.expires_at),
         }
         for one in found

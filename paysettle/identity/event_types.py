@@ -1,6 +1,6 @@
 """The events of people, parties, members, sessions and of what staff did to them. Reasons of staff are in no event."""
 
-from paysettle.events.catalogue import describe, identifier, one_of
+from paysettle.events.catalogue import MONEY, TEXT, describe, identifier, list_of, one_of
 from paysettle.identity.models import PartyKind, SessionEnd
 from paysettle.identity.operations.staff import NO_ROLE
 from paysettle.identity.roles import Role, StaffRole
@@ -12,6 +12,19 @@ describe(
 )
 describe("paysettle.person.address_verified.v1", "A person showed that an e-mail address is theirs.", {})
 describe("paysettle.person.password_changed.v1", "A person chose a new password; their other sessions ended.", {})
+describe(
+    "paysettle.person.address_changed.v1",
+    "A person has another e-mail address, confirmed on the old one and on the new one.",
+    {},
+)
+describe("paysettle.person.second_factor_added.v1", "A person signs in with a second factor from now on.", {})
+describe(
+    "paysettle.person.second_factor_removed.v1",
+    "A person, or the operator for one who lost it, removed their second factor and the recovery codes.",
+    {},
+)
+describe("paysettle.person.recovery_codes_made.v1", "A person replaced their recovery codes.", {})
+describe("paysettle.person.recovery_code_used.v1", "A recovery code took the place of the second factor, once.", {})
 describe("paysettle.person.disabled.v1", "Staff keep a person out; all their sessions ended.", {})
 describe("paysettle.person.enabled.v1", "Staff let a person sign in again.", {})
 describe(
@@ -50,6 +63,41 @@ describe(
     "paysettle.invitation.revoked.v1",
     "An invitation was taken back, replaced by a newer one, or fell with its maker's right to make it.",
     _INVITATION,
+)
+
+describe(
+    "paysettle.member_limit.set.v1",
+    "What a member may send alone in this currency changed; what is not named has no limit.",
+    {"organisation": identifier("par"), **_USER, "currency": TEXT, "per_payment": MONEY, "per_day": MONEY},
+    optional=("per_payment", "per_day"),
+)
+describe(
+    "paysettle.approval_policy.set.v1",
+    "An organisation changed how many must approve which payments, and where its day begins.",
+    {
+        "organisation": identifier("par"),
+        "time_zone": TEXT,
+        "rules": list_of(**{"from": MONEY, "approvers": {"type": "integer", "minimum": 1}}),
+    },
+)
+
+_API_KEY = {"api_key": identifier("key"), "owner": identifier("par"), "made_by": identifier("usr")}
+
+describe(
+    "paysettle.api_key.made.v1",
+    "A machine may act for `owner` with this API key; with `replaces` in place of that one, after an overlap.",
+    {**_API_KEY, "replaces": identifier("key")},
+    optional=("replaces",),
+)
+describe(
+    "paysettle.api_key.replaced.v1",
+    "Another API key takes the place of this one, which ends with the overlap.",
+    {**_API_KEY, "replaced_by": identifier("key")},
+)
+describe(
+    "paysettle.api_key.revoked.v1",
+    "An API key ended before its time: it was revoked, or its maker left or was disabled.",
+    _API_KEY,
 )
 
 describe("paysettle.session.begun.v1", "A person signed in.", _USER)

@@ -109,6 +109,51 @@ class Organisation(models.Model):
         return identifiers.show("par", self.party_id)
 
 
+class MemberLimit(models.Model):
+    """What a person may send alone for an organisation, in one currency, and what they have sent on `spent_day`.
+
+    Its id is made of the other three (`limit_rules.limit_id`). Empty limits are none. The row outlives the membership:
+    whoever joins again finds their limit. Amounts in minor units.
+    """
+
+    id = IdField(primary_key=True)
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    currency = models.CharField(max_length=3)
+    per_payment_minor = models.BigIntegerField(null=True)
+    per_day_minor = models.BigIntegerField(null=True)
+    spent_day = models.DateField(null=True)
+    spent_minor = models.BigIntegerField(default=0)
+    spent_since = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        db_table = "identity_member_limit"
+        constraints = [
+            models.UniqueConstraint(fields=["party", "user", "currency"], name="identity_member_limit_once"),
+            models.CheckConstraint(condition=models.Q(spent_minor__gte=0), name="identity_member_limit_spent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} for {self.party_id} in {self.currency}"
+
+
+class ApprovalPolicy(models.Model):
+    """How many must approve which payments of an organisation, and where its day begins; `rules` is JSON."""
+
+    party = models.OneToOneField(Party, models.PROTECT, primary_key=True, related_name="+")
+    time_zone = models.CharField(max_length=64)
+    rules = models.TextField()
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        db_table = "identity_approval_policy"
+        verbose_name_plural = "approval policies"
+
+    def __str__(self) -> str:
+        return identifiers.show("par", self.party_id)
+
+
 class InvitationState(models.TextChoices):
     """What became of an invitation; an open one may have expired meanwhile."""
 
@@ -156,12 +201,19 @@ class LoginSession(models.Model):
     """One sign-in; ends with the Django session, a change of password, or the person. Its id is the tokens' `sid`.
 
     `django_session` is the SHA-256 of Django's session key, which itself is stored nowhere (`session_store.py`).
+    `authenticated_at` and `second_factor_at` say when it last showed who is there, and by a second factor.
+    `device` is what the User-Agent gives away roughly, `name` what the person calls it.
     """
 
     id = PrimaryIdField()
     user = models.ForeignKey(User, models.PROTECT, related_name="+")
     django_session = DigestField(unique=True)
+    device = models.CharField(max_length=40)
+    name = models.CharField(max_length=40, blank=True, default="")
     created_at = models.DateTimeField()
+    authenticated_at = models.DateTimeField()
+    second_factor_at = models.DateTimeField(null=True)
+    last_seen_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=24, choices=SessionEnd.choices, blank=True, default="")
@@ -171,6 +223,27 @@ class LoginSession(models.Model):
 
     def __str__(self) -> str:
         return identifiers.show("ses", self.id)
+
+
+class AddressChange(models.Model):
+    """A person wants another e-mail address: one code went to the old one, one to the new one, and both must come back.
+
+    The new address is here as a keyed digest alone, and so are the codes. A person has one at a time.
+    """
+
+    user = models.OneToOneField(User, models.PROTECT, primary_key=True, related_name="+")
+    address_digest = DigestField()
+    old_code_digest = DigestField()
+    new_code_digest = DigestField()
+    attempts_left = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "identity_address_change"
+
+    def __str__(self) -> str:
+        return f"for {identifiers.show('usr', self.user_id)}"
 
 
 class RefreshToken(models.Model):
@@ -201,6 +274,35 @@ class VerifiedAddress(models.Model):
 
     def __str__(self) -> str:
         return f"the address of {identifiers.show('usr', self.user_id)}"
+
+
+class ApiKey(models.Model):
+    """A credential of a party for a machine, which acts by the person who made it; only its digest is kept.
+
+    Whose it is, its scopes (permissions of `roles.py`) and its networks (CIDR; none: from anywhere), both with blanks
+    between, never change. It is live until `expires_at` unless it was revoked. A rotated key names its successor.
+    """
+
+    id = PrimaryIdField()
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    made_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    name = models.CharField(max_length=64)
+    digest = DigestField(unique=True)
+    scopes = models.TextField()
+    networks = models.TextField(blank=True)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    replaced_by = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        db_table = "identity_api_key"
+        indexes = [models.Index(fields=["party", "created_at", "id"], name="identity_api_key_by_time")]
+
+    def __str__(self) -> str:
+        return identifiers.show("key", self.id)
 
 
 class AdminVerb(models.TextChoices):

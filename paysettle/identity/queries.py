@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -9,9 +10,21 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from paysettle.identity import addresses
+from paysettle.identity import addresses, timeouts
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Invitation, InvitationState, Membership, Party, PartyKind, User, VerifiedAddress
+from paysettle.identity.models import (
+    ApiKey,
+    ApprovalPolicy,
+    Invitation,
+    InvitationState,
+    LoginSession,
+    MemberLimit,
+    Membership,
+    Party,
+    PartyKind,
+    User,
+    VerifiedAddress,
+)
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import NotFound
 from paysettle.kernel.identifiers import BadIdentifier
@@ -61,6 +74,14 @@ def memberships_of(user_id: UUID) -> list[Membership]:
     return list(Membership.objects.filter(user_id=user_id).select_related("party").order_by("created_at", "id"))
 
 
+def live_sessions_of(user_id: UUID) -> "QuerySet[LoginSession]":
+    """Return the sessions in which a person is signed in."""
+    now = datetime.now(UTC)
+    seen_since = now - timeouts.limits(staff=User.objects.get(id=user_id).is_staff).idle
+    of_person = LoginSession.objects.filter(user_id=user_id, ended_at=None)
+    return of_person.filter(expires_at__gt=now, last_seen_at__gt=seen_since)
+
+
 def organisations_of(user_id: UUID) -> "QuerySet[Membership]":
     """Return the memberships of a person in organisations."""
     of_person = Membership.objects.filter(user_id=user_id, party__kind=PartyKind.ORGANISATION)
@@ -80,10 +101,43 @@ def members_of(caller: Caller) -> "QuerySet[Membership]":
     return Membership.objects.filter(party=organisation(caller).party).select_related("user")
 
 
+def member(caller: Caller, member_id: UUID) -> Membership:
+    """Return a membership in the acting party; raise NotFound if there is none, or that is no organisation."""
+    found = members_of(caller).filter(id=member_id).select_related("party").first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def limits_of(member: Membership) -> list[MemberLimit]:
+    """Return the limits of a member, by currency."""
+    return list(MemberLimit.objects.filter(party_id=member.party_id, user_id=member.user_id).order_by("currency"))
+
+
+def approval_policy(caller: Caller) -> ApprovalPolicy:
+    """Return the policy of the acting party, at version 1 when none was set; NotFound for what is no organisation."""
+    party = organisation(caller).party
+    found = ApprovalPolicy.objects.filter(party=party).first()
+    return found or ApprovalPolicy(party=party, time_zone="UTC", rules="[]", version=1)
+
+
 def open_invitations_of(caller: Caller) -> "QuerySet[Invitation]":
     """Return the invitations of the acting party that can be accepted; raise NotFound if that is no organisation."""
     found = Invitation.objects.filter(organisation=organisation(caller).party, state=InvitationState.OPEN)
     return found.filter(expires_at__gt=Now(), made_by__is_active=True).select_related("made_by")
+
+
+def api_keys_of(party_id: UUID) -> "QuerySet[ApiKey]":
+    """Return the API keys of a party, those that have ended included."""
+    return ApiKey.objects.filter(party_id=party_id).select_related("made_by")
+
+
+def api_key(*, party_id: UUID, key_id: UUID) -> ApiKey:
+    """Return one API key of a party; raise NotFound if it is absent or not the party's."""
+    found = api_keys_of(party_id).filter(id=key_id).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def _by_handle(handle: str) -> UUID | None:

@@ -30,6 +30,7 @@ class Permission(StrEnum):
     REFUND = "refund"
     SETTLE_ASK = "settle.ask"
     SETTLE_DECIDE = "settle.decide"
+    PAYMENT_APPROVE = "payment.approve"
     PAYMENT_READ = "payment.read"
     SETTLEMENT_READ = "settlement.read"
     STATEMENT_READ = "statement.read"
@@ -37,7 +38,9 @@ class Permission(StrEnum):
     INBOX_MARK = "inbox.mark"
     ORGANISATION_READ = "organisation.read"
     MEMBERS_MANAGE = "members.manage"
+    LIMITS_MANAGE = "limits.manage"
     OWNERS_MANAGE = "owners.manage"
+    KEYS_MANAGE = "keys.manage"
 
 
 _LOOK = frozenset(
@@ -54,7 +57,7 @@ _LOOK = frozenset(
 TABLE: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
     Role.ADMIN: frozenset(Permission) - {Permission.OWNERS_MANAGE},
-    Role.APPROVER: _LOOK | {Permission.INBOX_MARK, Permission.SETTLE_DECIDE},
+    Role.APPROVER: _LOOK | {Permission.INBOX_MARK, Permission.SETTLE_DECIDE, Permission.PAYMENT_APPROVE},
     Role.PAYER: _LOOK
     | {
         Permission.INBOX_MARK,
@@ -67,8 +70,32 @@ TABLE: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _LOOK,
 }
 
+FOR_KEYS = frozenset(
+    {
+        Permission.PAY,
+        Permission.CAPTURE,
+        Permission.RELEASE,
+        Permission.REFUND,
+        Permission.SETTLE_ASK,
+        Permission.SETTLE_DECIDE,
+        Permission.PAYMENT_READ,
+        Permission.SETTLEMENT_READ,
+        Permission.STATEMENT_READ,
+        Permission.INBOX_READ,
+        Permission.INBOX_MARK,
+        Permission.ORGANISATION_READ,
+    }
+)
+"""What an API key may be given as a scope: named one by one, so that what is new is nobody's scope by accident.
+
+Never who belongs to a party, never credentials: a key that was stolen must not be able to make others.
+"""
+
 MAILED = frozenset({Role.OWNER, Role.ADMIN})
 """Who gets a party's notices by e-mail; the others find them in its inbox."""
+
+APPROVERS = frozenset(role for role in Role if Permission.PAYMENT_APPROVE in TABLE[role])
+"""Who is told by e-mail that a payment waits for approval."""
 
 
 def needed_to_touch(*held: Role) -> Permission:

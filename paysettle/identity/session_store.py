@@ -1,6 +1,7 @@
-"""The session engine: Django's database sessions, with two differences.
+"""The session engine: Django's database sessions, with three differences.
 
-The key is stored as a digest (`session_keys.py`), and the LoginSession follows its Django session: it gets the new key
+The key is stored as a digest (`session_keys.py`). What a session holds is encrypted: codes that were sent by mail, and
+the secret of a second factor that is being set up. And the LoginSession follows its Django session: it gets the new key
 when the key is renewed and ends when the session does, whoever ends it (our sign-out, the admin's, Django's own check
 of the password hash).
 """
@@ -14,6 +15,9 @@ from django.utils import timezone
 
 from paysettle.identity import session_keys
 from paysettle.identity.operations import sessions
+from paysettle.kernel import encryption
+
+_PURPOSE = "identity.session"
 
 
 class SessionStore(db.SessionStore):
@@ -36,6 +40,17 @@ class SessionStore(db.SessionStore):
     def opened_by_digest(self) -> bool:
         """Tell whether `session_key` still is a stand-in."""
         return self._opened is not None and self.session_key == self._opened[0]
+
+    def encode(self, session_dict: dict[str, Any]) -> str:
+        """Return the session's data, sealed."""
+        return encryption.seal(super().encode(session_dict), purpose=_PURPOSE)
+
+    def decode(self, session_data: bytes | str) -> dict[str, Any]:
+        """Return the data of a session; of one that cannot be opened, nothing."""
+        try:
+            return super().decode(encryption.unseal(str(session_data), purpose=_PURPOSE))
+        except encryption.CannotOpen:
+            return {}
 
     def exists(self, session_key: str) -> bool:
         return super().exists(self._row_key(session_key))

@@ -1,21 +1,23 @@
 """May these callers act right now? Read inside the transaction of a batch, after its locks.
 
-A token lives for minutes; a person is disabled, a session ended, at once. Money calls therefore ask the database and
-not the token.
+A token lives for minutes; a person is disabled, a session ended, an API key revoked, at once. Money calls therefore ask
+the database and not the token. An API key may do what is among its scopes and its maker's role still allows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from paysettle.identity import roles
+from paysettle.identity import roles, step_up, timeouts
 from paysettle.identity.caller import Caller
 from paysettle.identity.roles import Permission, Role
 from paysettle.kernel.errors import DomainError
-from paysettle.kernel.transactions import Transaction
+from paysettle.kernel.transactions import Transaction, parse_time
 
 
 class SessionEnded(DomainError):
@@ -24,6 +26,14 @@ class SessionEnded(DomainError):
     code = "session_ended"
     status = 401
     title = "This session has ended: sign in again."
+
+
+class SecondFactorRequired(DomainError):
+    """The caller is staff, and the session has not shown a second factor."""
+
+    code = "second_factor_required"
+    status = 403
+    title = "Staff need a second factor: set one up, or sign in again with it."
 
 
 class NotYourParty(DomainError):
@@ -53,12 +63,51 @@ class NotPermitted(DomainError):
         super().__init__(f"{self.title} It needs the permission {permission}.", permission=permission.value)
 
 
+class InvalidApiKey(DomainError):
+    """The API key is none of ours, has expired, was revoked, or its maker may not sign in: all answer alike."""
+
+    code = "invalid_api_key"
+    status = 401
+    title = "The API key is not valid."
+
+
+class ScopeMissing(DomainError):
+    """The API key was not given the scope for this; `permission` names what is missing."""
+
+    code = "scope_missing"
+    status = 403
+    title = "This API key does not allow this."
+
+    def __init__(self, permission: Permission) -> None:
+        super().__init__(f"{self.title} It needs the scope {permission}.", permission=permission.value)
+
+
+class PersonOnly(DomainError):
+    """What concerns a person, and not the party that a key acts for, is done by people who have signed in."""
+
+    code = "person_only"
+    status = 403
+    title = "This is for people who have signed in: no API key may do it."
+
+
+_FACTOR_MISSING = "u.staff_role <> '' AND s.second_factor_at IS NULL"
 _LIVE_SESSIONS = (
-    "SELECT s.id, s.user_id FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
-    " WHERE s.ended_at IS NULL AND u.is_active AND s.id IN ({values})"
+    f"SELECT s.id, s.user_id, s.authenticated_at, {_FACTOR_MISSING}"  # noqa: S608 - our own words alone
+    " FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
+    f" WHERE {timeouts.LIVE} AND s.id IN ({{values}})"
 )
 _ACTIVE_USERS = "SELECT id FROM identity_user WHERE is_active AND id IN ({values})"
 _MEMBERSHIPS = "SELECT user_id, party_id, role FROM identity_membership WHERE user_id IN ({values})"
+_LIVE_KEYS = (
+    "SELECT k.id, k.made_by_id, k.party_id, k.scopes FROM identity_api_key k JOIN identity_user u"
+    " ON u.id = k.made_by_id WHERE k.revoked_at IS NULL AND k.expires_at > %s AND u.is_active AND k.id IN ({values})"
+)
+_LIVE_KEY = (
+    "SELECT k.scopes, m.role, p.state FROM identity_api_key k JOIN identity_user u ON u.id = k.made_by_id"
+    " LEFT JOIN identity_membership m ON m.user_id = u.id AND m.party_id = k.party_id AND m.party_id = %s"
+    " LEFT JOIN identity_party p ON p.id = m.party_id"
+    " WHERE k.id = %s AND k.made_by_id = %s AND k.revoked_at IS NULL AND k.expires_at > %s AND u.is_active"
+)
 _PARTIES = "SELECT id, handle, state FROM identity_party WHERE id IN ({values})"
 
 
@@ -71,36 +120,84 @@ class PartyView:
     active: bool
 
 
-def check(caller: Caller, needed: Permission | None) -> None:
-    """Raise SessionEnded, NotYourParty, PartyDisabled or NotPermitted if this caller may not do this now.
+def check(caller: Caller, needed: Permission | None, *, fresh: bool = False) -> None:
+    """Raise SessionEnded, SecondFactorRequired, NotYourParty, PartyDisabled or NotPermitted if this may not be now.
 
     One short read, for everything that does not go through a batch; a batch asks Standing, by the same rules. With
-    None every role will do.
+    None every role will do. With `fresh` raise StepUpRequired, too, where the session has not shown recently who is
+    there. By API key: InvalidApiKey in place of SessionEnded, and PersonOnly (with None, or `fresh`) or ScopeMissing
+    before NotPermitted.
     """
+    if caller.key_id is not None:
+        _check_key(caller, needed)
+        return
     if caller.user_id is None or caller.session_id is None:
         return  # an operator at the command line
+    now = datetime.now(UTC)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT p.state, m.role FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
+            f"SELECT p.state, m.role, s.authenticated_at, {_FACTOR_MISSING}"  # noqa: S608 - our own words alone
+            " FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
             " LEFT JOIN identity_membership m ON m.user_id = u.id AND m.party_id = %s"
             " LEFT JOIN identity_party p ON p.id = m.party_id"
-            " WHERE s.id = %s AND s.user_id = %s AND s.ended_at IS NULL AND u.is_active",
-            [caller.party_id.bytes, caller.session_id.bytes, caller.user_id.bytes],
+            f" WHERE s.id = %s AND s.user_id = %s AND {timeouts.LIVE}",
+            [caller.party_id.bytes, caller.session_id.bytes, caller.user_id.bytes, *timeouts.live_at(now)],
         )
         row = cursor.fetchone()
-    state, role = row or (None, None)
+    state, role, authenticated_at, factor_missing = row or (None, None, None, False)
     _judge(
         session_is_live=row is not None,
+        factor_missing=bool(factor_missing),
+        role=None if role is None else Role(role),
+        party_is_active=state == "active",
+        needed=needed,
+    )
+    if fresh:
+        step_up.check(parse_time(authenticated_at), now)
+
+
+def _check_key(caller: Caller, needed: Permission | None) -> None:
+    key = [caller.party_id.bytes, caller.key_id.bytes, caller.person_id.bytes, _now()]  # type: ignore[union-attr]
+    with connection.cursor() as cursor:
+        cursor.execute(_LIVE_KEY, key)
+        row = cursor.fetchone()
+    scopes, role, state = row or ("", None, None)
+    _judge_key(
+        None if row is None else scopes.split(),
         role=None if role is None else Role(role),
         party_is_active=state == "active",
         needed=needed,
     )
 
 
-def _judge(*, session_is_live: bool, role: Role | None, party_is_active: bool, needed: Permission | None) -> None:
+def _now() -> str:
+    # The time of this process, as with access tokens: a key lives for days.
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _judge_key(
+    scopes: Collection[str] | None, *, role: Role | None, party_is_active: bool, needed: Permission | None
+) -> None:
+    """Hold the rules for an API key: its own (None: it is not live), then those for its maker."""
+    if scopes is None:
+        raise InvalidApiKey
+    if needed is None:
+        raise PersonOnly
+    _judge(session_is_live=True, factor_missing=False, role=role, party_is_active=party_is_active, needed=None)
+    if needed not in scopes or needed not in roles.FOR_KEYS:
+        raise ScopeMissing(needed)
+    if not roles.allows(role, needed):  # type: ignore[arg-type]  # without a role it has been refused
+        raise NotPermitted(needed)
+
+
+def _judge(
+    *, session_is_live: bool, factor_missing: bool, role: Role | None, party_is_active: bool, needed: Permission | None
+) -> None:
     """Hold the rules, in the order in which they are named to the caller; without a role one is no member."""
     if not session_is_live:
         raise SessionEnded
+    if factor_missing:
+        raise SecondFactorRequired
     if role is None:
         raise NotYourParty
     if not party_is_active:
@@ -117,20 +214,35 @@ class Standing:
         callers = list(callers)
         sessions = {c.session_id.bytes for c in callers if c.session_id is not None}
         users = {c.user_id.bytes for c in callers if c.user_id is not None}
-        deferred = {c.user_id.bytes for c in callers if c.user_id is not None and c.session_id is None}
+        keys = {c.key_id.bytes for c in callers if c.key_id is not None}
+        by_person = [c for c in callers if c.user_id is not None and c.key_id is None]
+        deferred = {c.person_id.bytes for c in by_person if c.session_id is None}
         parties = {c.party_id.bytes for c in callers} | {party_id.bytes for party_id in party_ids}
-        self._session_rows = tx.ask(_LIVE_SESSIONS, sessions)
+        self._session_rows = tx.ask(_LIVE_SESSIONS, sessions, timeouts.live_at(datetime.now(UTC)))
         self._user_rows = tx.ask(_ACTIVE_USERS, deferred)
+        self._key_rows = tx.ask(_LIVE_KEYS, keys, [_now()])
         self._membership_rows = tx.ask(_MEMBERSHIPS, users)
         self._party_rows = tx.ask(_PARTIES, parties)
 
     @cached_property
-    def _live_sessions(self) -> set[tuple[bytes, bytes]]:
-        return {(bytes(session), bytes(user)) for session, user in self._session_rows.rows}
+    def _live_sessions(self) -> dict[tuple[bytes, bytes], tuple[Any, bool]]:
+        """When each session last showed who is there (as the database says it), and whether it lacks a factor."""
+        return {
+            (bytes(session), bytes(user)): (authenticated_at, bool(factor_missing))
+            for session, user, authenticated_at, factor_missing in self._session_rows.rows
+        }
 
     @cached_property
     def _active_users(self) -> set[bytes]:
         return {bytes(user) for (user,) in self._user_rows.rows}
+
+    @cached_property
+    def _live_keys(self) -> dict[tuple[bytes, bytes], tuple[bytes, Collection[str]]]:
+        """Return the party and the scopes of each live key, by its id and maker."""
+        return {
+            (bytes(key), bytes(maker)): (bytes(party), scopes.split())
+            for key, maker, party, scopes in self._key_rows.rows
+        }
 
     @cached_property
     def _roles(self) -> dict[tuple[bytes, bytes], Role]:
@@ -144,18 +256,46 @@ class Standing:
         }
 
     def admit(self, caller: Caller, needed: Permission) -> None:
-        """Raise SessionEnded, NotYourParty, PartyDisabled or NotPermitted if this caller may not do this now."""
+        """Raise what `check` raises if this caller may not do this now."""
         if caller.user_id is None:
             return  # an operator at the command line
         user = caller.user_id.bytes
         party = self._parties.get(caller.party_id.bytes)
+        if caller.key_id is not None:
+            self._admit_key(caller, needed)
+            return
+        factor_missing = False
         if caller.session_id is None:  # work that was accepted in a session and outlives it
             may_act = user in self._active_users
         else:
-            may_act = (caller.session_id.bytes, user) in self._live_sessions
+            session = self._live_sessions.get((caller.session_id.bytes, user))
+            may_act = session is not None
+            factor_missing = session is not None and session[1]
         _judge(
             session_is_live=may_act,
+            factor_missing=factor_missing,
             role=self._roles.get((user, caller.party_id.bytes)),
+            party_is_active=party is not None and party.active,
+            needed=needed,
+        )
+
+    def check_fresh(self, caller: Caller, now: datetime) -> None:
+        """Raise StepUpRequired if the session of an admitted caller has not shown recently who is there.
+
+        Work that outlives its session was asked about this when it was accepted.
+        """
+        if caller.user_id is not None and caller.session_id is not None:
+            authenticated_at, _ = self._live_sessions[caller.session_id.bytes, caller.user_id.bytes]
+            step_up.check(parse_time(authenticated_at), now)
+
+    def _admit_key(self, caller: Caller, needed: Permission) -> None:
+        user, acted_for = caller.person_id.bytes, caller.party_id.bytes
+        live = self._live_keys.get((caller.key_id.bytes, user))  # type: ignore[union-attr]
+        owner, scopes = live or (b"", None)
+        party = self._parties.get(acted_for)
+        _judge_key(
+            scopes,
+            role=self._roles.get((user, acted_for)) if owner == acted_for else None,
             party_is_active=party is not None and party.active,
             needed=needed,
         )

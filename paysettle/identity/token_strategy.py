@@ -11,9 +11,9 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 from django.utils import timezone
 
-from paysettle.identity import browser_sessions, tokens
+from paysettle.identity import browser_sessions, timeouts, tokens
 from paysettle.identity.models import LoginSession
-from paysettle.identity.operations import refresh_tokens
+from paysettle.identity.operations import refresh_tokens, sessions
 from paysettle.identity.operations.refresh_tokens import RefreshInProgress
 from paysettle.identity.session_store import SessionStore
 from paysettle.identity.tokens import InvalidToken
@@ -44,12 +44,10 @@ class TokenStrategy(AbstractTokenStrategy):  # type: ignore[misc]
         if session is None:
             return None
         session.get(SESSION_KEY)  # loads it; a session that is missing or expired then has no key
-        return session if session.session_key else None
+        return session if session.session_key and _may_go_on(session) else None
 
     def create_access_token_payload(self, request: HttpRequest) -> dict[str, Any] | None:
-        session_id = browser_sessions.ensure(request)
-        session = LoginSession.objects.select_related("user").get(id=session_id)
-        pair = refresh_tokens.issue(session)
+        pair = refresh_tokens.issue(browser_sessions.require(request))
         return {
             "access_token": pair.access_token,
             "refresh_token": pair.refresh_token,
@@ -71,10 +69,23 @@ def _bearer(request: HttpRequest) -> str | None:
     return token.strip() if scheme.lower() == "bearer" and token else None
 
 
+def _may_go_on(session: SessionBase) -> bool:
+    """Tell whether the LoginSession of a Django session lives, which then was seen; before a sign-in there is none."""
+    known = browser_sessions.login_session_id(session)
+    if known is None:
+        return SESSION_KEY not in session
+    found = LoginSession.objects.select_related("user").filter(id=known).first()
+    now = timezone.now()
+    if found is None or not timeouts.is_live(found, now):
+        return False
+    sessions.seen(found, now)
+    return True
+
+
 def _by_access_token(token: str) -> SessionStore | None:
     try:
         claims = tokens.verify_access_token(token, timezone.now())
     except InvalidToken:
         return None
-    session = LoginSession.objects.filter(id=claims.session_id, user_id=claims.user_id, ended_at=None).first()
+    session = LoginSession.objects.filter(id=claims.session_id, user_id=claims.user_id).first()
     return None if session is None else SessionStore.open_by_digest(bytes(session.django_session))

@@ -6,9 +6,8 @@ and no lease: a twin waits on the locks of the first and then finds its answer.
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -61,11 +60,11 @@ class Item:
     key: str
     fingerprint: bytes
     request_id: str
+    digest: bytes = field(init=False, repr=False, compare=False)
+    """The digest of the key."""
 
-    @property
-    def digest(self) -> bytes:
-        """The digest of the key."""
-        return digest_of(self.key)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", digest_of(self.key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Answer:
 
     def document(self) -> dict[str, Any]:
         """Return the answer as a dictionary."""
-        found: dict[str, Any] = json.loads(self.text)
+        found: dict[str, Any] = compact_json.loads(self.text)
         return found
 
 

@@ -360,24 +360,32 @@ def _in_packets(writes: Sequence[_Write]) -> Iterator[list[_Write]]:
 
 
 def _written(sql: str, parameters: Sequence[Any]) -> Statement:
-    """Write ids and numbers into a statement; texts are left to the driver.
+    """Write into a statement whatever needs no escaping; the rest is left to the driver.
 
-    Drivers escape value by value in Python. A batch has some seventy values for each payment, most of them ids and
-    numbers, in which nothing needs escaping: this alone was a quarter of its processor time.
+    Drivers escape value by value in Python. A batch has some seventy values for each payment, nearly all of them ids,
+    numbers and texts in which nothing needs escaping: this alone was a quarter of its processor time.
     """
-    places, texts = [], []
-    for value in parameters:
-        literal = _LITERALS.get(type(value))
-        if literal is None:
-            places.append("%s")
-            texts.append(value)
-        else:
-            places.append(literal(value))
-    return sql % tuple(places), texts
+    places = [_LITERALS.get(type(value), _left_to_the_driver)(value) for value in parameters]
+    left = [value for value, place in zip(parameters, places, strict=True) if place is None] if None in places else []
+    return sql % tuple(["%s" if place is None else place for place in places] if left else places), left
 
 
-_LITERALS: dict[type, Callable[[Any], str]] = {
+def _text_literal(text: str) -> str | None:
+    """Return a text in quotes, or None if something in it would have to be escaped.
+
+    In UTF-8, the only character set of our connections, nothing but a quote or a backslash can end or change a
+    literal. A `%` would be one more place for the driver.
+    """
+    return None if "'" in text or "\\" in text or "%" in text or "\0" in text else f"'{text}'"
+
+
+def _left_to_the_driver(_value: Any) -> None:
+    return None
+
+
+_LITERALS: dict[type, Callable[[Any], str | None]] = {
     bytes: lambda value: f"x'{value.hex()}'",
+    str: _text_literal,
     int: str,
     bool: lambda value: "1" if value else "0",
     type(None): lambda _: "NULL",

@@ -121,6 +121,7 @@ class HoldMoveKind(models.TextChoices):
     CAPTURED = "captured"
     RELEASED = "released"
     EXPIRED = "expired"
+    EXTENDED = "extended"
 
 
 class HoldMove(InsertOnlyModel):

@@ -4,7 +4,7 @@ A Posting belongs to one open transaction and serves a whole batch:
 
     posting = Posting(tx, account_ids, hold_ids)    # locks holds, then accounts, each in id order
     posting.post(group, at=now)                     # for each group: refuse it, or book it in memory
-    posting.place(hold, at=now)                     # reserve money; `release` gives back what is left
+    posting.place(hold, at=now)                     # reserve money; `release` gives it back, `extend` prolongs it
     posting.write()                                 # transfers, entries, holds, balances: one statement a table
 
 Groups are judged one after the other, in arrival order; each is applied whole or not at all (rule MR5). Funds are
@@ -193,6 +193,14 @@ class Posting:
         self._move_hold(hold, kind, left_minor, event_id, at)
         return left_minor
 
+    def extend(self, hold_id: UUID, *, until: datetime, event_id: UUID, at: datetime) -> None:
+        """Give a hold another deadline. Raises HoldClosed, HoldExpired, AccountClosed or AccountFrozen."""
+        hold = self._holds[hold_id]
+        hold.check_capture(0, at=at)
+        self._accounts[hold.account_id].check(0)
+        hold.expires_at = until
+        self._move_hold(hold, HoldMoveKind.EXTENDED, 0, event_id, at)
+
     def write(self) -> None:
         """Write transfers, entries, holds and balances: one statement a table."""
         tx = self._tx
@@ -318,7 +326,7 @@ class Posting:
                     self._holds[new.id].moves,
                     new.subject_kind,
                     new.subject_id.bytes,
-                    tx.time(new.expires_at),
+                    tx.time(self._holds[new.id].expires_at),
                 )
                 for new in self._placed
             ],
@@ -326,7 +334,7 @@ class Posting:
         tx.insert("ledger_hold_move", _HOLD_MOVE_COLUMNS, self._hold_moves)
         tx.update(
             "ledger_hold",
-            ("captured_minor", "released_minor", "is_open", "moves"),
+            ("captured_minor", "released_minor", "is_open", "moves", "expires_at"),
             [
                 (
                     hold.id.bytes,
@@ -334,6 +342,7 @@ class Posting:
                     hold.released_minor,
                     hold.left_minor > 0,
                     hold.moves,
+                    tx.time(hold.expires_at),
                     self._holds_before[hold.id],
                 )
                 for hold in self._holds.values()

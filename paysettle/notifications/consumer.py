@@ -14,7 +14,7 @@ from paysettle.notifications.notices import HANDLERS
 def deliver(tx: Transaction, events: Sequence[RecordedEvent]) -> None:
     """Write what these events tell to whom."""
     told = [(event, notice) for event in events for notice in HANDLERS[event.type](event)]
-    users = queries.mailed_for({notice.recipient_id for _, notice in told})
+    members = queries.members_of({notice.recipient_id for _, notice in told})
     now = tx.time(tx.read_clock())
     entries, mails = [], []
     for event, notice in told:
@@ -23,7 +23,8 @@ def deliver(tx: Transaction, events: Sequence[RecordedEvent]) -> None:
         entries.append((entry_id, notice.recipient_id.bytes, notice.kind.value, data, event.event_id.bytes, now))
         mails += [
             (identifiers.new().bytes, entry_id, user.bytes, MailState.WAITING.value, 0, now, "")
-            for user in users.get(notice.recipient_id, [])
+            for user, role in members.get(notice.recipient_id, [])
+            if notice.is_mailed_to(user, role)
         ]
     tx.insert("notifications_inbox_entry", ("id", "recipient_id", "kind", "data", "event_id", "created_at"), entries)
     tx.insert(

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from paysettle.identity import roles
 from paysettle.identity.models import Membership
+from paysettle.identity.roles import Role
 from paysettle.notifications import documents
 from paysettle.notifications.models import InboxEntry, MailState, OutgoingMail
 
@@ -29,12 +29,12 @@ def entry_documents(entries: Iterable[InboxEntry]) -> list[dict[str, Any]]:
     return documents.entries(list(entries))
 
 
-def mailed_for(party_ids: Iterable[UUID]) -> dict[UUID, list[UUID]]:
-    """Return the people who get the notices of each party by e-mail: its owners and admins."""
-    found: dict[UUID, list[UUID]] = {}
-    rows = Membership.objects.filter(party_id__in=set(party_ids), role__in=roles.MAILED).order_by("id")
-    for party_id, user_id in rows.values_list("party_id", "user_id"):
-        found.setdefault(party_id, []).append(user_id)
+def members_of(party_ids: Iterable[UUID]) -> dict[UUID, list[tuple[UUID, Role]]]:
+    """Return the people who act for each party, and in which role: the notice tells who of them gets it by e-mail."""
+    found: dict[UUID, list[tuple[UUID, Role]]] = {}
+    rows = Membership.objects.filter(party_id__in=set(party_ids)).order_by("id")
+    for party_id, user_id, role in rows.values_list("party_id", "user_id", "role"):
+        found.setdefault(party_id, []).append((user_id, Role(role)))
     return found
 
 

@@ -33,7 +33,8 @@ def _payments_match_transfers(reads: Snapshot, scope: Scope, tally: Tally) -> It
             " GROUP BY p.id, p.amount_minor, p.captured_minor, p.state, p.hold_id"
             " HAVING COALESCE(SUM(t.amount_minor), 0) <> p.captured_minor"
             " OR (p.hold_id IS NULL AND (COUNT(t.id) <> 1 OR p.captured_minor <> p.amount_minor))"
-            " OR (p.state IN ('released', 'expired') AND COUNT(t.id) > 0)",
+            " OR (p.state IN ('released', 'expired', 'pending_approval', 'rejected', 'withdrawn', 'lapsed')"
+            " AND COUNT(t.id) > 0)",
             [],
             "pay",
             "does not have exactly the transfers of what was captured",
@@ -46,7 +47,8 @@ def _payments_match_holds(reads: Snapshot, _scope: Scope, tally: Tally) -> Itera
         reads,
         "SELECT p.id FROM payments_payment p LEFT JOIN ledger_hold h ON h.id = p.hold_id"
         " WHERE p.hold_id IS NOT NULL AND (h.id IS NULL OR h.amount_minor <> p.amount_minor"
-        " OR h.captured_minor <> p.captured_minor OR (p.state = 'authorised') <> h.is_open OR h.subject_id <> p.id)",
+        " OR h.captured_minor <> p.captured_minor OR (p.state IN ('authorised', 'pending_approval')) <> h.is_open"
+        " OR h.subject_id <> p.id)",
         [],
         "pay",
         "does not agree with its hold",
@@ -164,9 +166,69 @@ def _moves_match_keys(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[
     )
 
 
+def _payments_have_their_approvals(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    """I10: what waited moved only when enough distinct people, none its maker, had approved. Rule MR15."""
+    tally.seen = count(reads, "SELECT COUNT(*) FROM payments_payment WHERE approvers_needed IS NOT NULL")
+    yield from rows_as_findings(
+        reads,
+        "SELECT p.id FROM payments_payment p LEFT JOIN (SELECT a.payment_id,"
+        " COUNT(DISTINCT CASE WHEN a.decision = 'approved' THEN a.person_id END) AS approved,"
+        " SUM(CASE WHEN a.decision = 'rejected' THEN 1 ELSE 0 END) AS rejected"
+        " FROM payments_approval a GROUP BY a.payment_id) d ON d.payment_id = p.id"
+        " WHERE p.approvers_needed IS NOT NULL AND"
+        " ((p.state IN ('pending_approval', 'rejected', 'withdrawn', 'lapsed'))"
+        " = (COALESCE(d.approved, 0) >= p.approvers_needed)"
+        " OR (p.state = 'rejected') <> (COALESCE(d.rejected, 0) > 0))",
+        [],
+        "pay",
+        "is not where its approvals lead to",
+    )
+    yield from rows_as_findings(
+        reads,
+        "SELECT p.id FROM payments_payment p WHERE p.approvers_needed IS NULL"
+        " AND p.state IN ('pending_approval', 'rejected', 'withdrawn', 'lapsed')",
+        [],
+        "pay",
+        "waits for nobody",
+    )
+    yield from rows_as_findings(
+        reads,
+        "SELECT a.payment_id FROM payments_approval a LEFT JOIN payments_payment p ON p.id = a.payment_id"
+        " WHERE p.id IS NULL OR p.created_by_id <> a.made_by_id OR p.created_by_id = a.person_id",
+        [],
+        "pay",
+        "has a decision of its maker, or of another payment",
+    )
+
+
+def _limits_have_counted(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    """No counter says less than what its member has sent alone since it began. Rule MR16."""
+    tally.seen = count(reads, "SELECT COUNT(*) FROM identity_member_limit WHERE spent_since IS NOT NULL")
+    yield from rows_as_findings(
+        reads,
+        "SELECT l.id FROM identity_member_limit l WHERE l.spent_since IS NOT NULL AND l.spent_minor <"
+        " (SELECT COALESCE(SUM(p.amount_minor), 0) FROM payments_payment p WHERE p.payer_id = l.party_id"
+        " AND p.created_by_id = l.user_id AND p.currency = l.currency AND p.created_at >= l.spent_since"
+        " AND p.approvers_needed IS NULL) +"
+        " (SELECT COALESCE(SUM(r.amount_minor), 0) FROM payments_refund r"
+        " JOIN payments_payment p ON p.id = r.payment_id WHERE p.payee_id = l.party_id"
+        " AND r.created_by_id = l.user_id AND p.currency = l.currency AND r.created_at >= l.spent_since)",
+        [],
+        "lim",
+        "has counted less than its member has sent",
+    )
+
+
 CHECKS = [
     Check("payments", "Each payment has exactly the transfers of what was captured.", _payments_match_transfers),
     Check("payments.holds", "Each authorised payment agrees with its hold.", _payments_match_holds, whole=True),
+    Check(
+        "approvals",
+        "What waited for approval moved only after enough others had approved (I10).",
+        _payments_have_their_approvals,
+        whole=True,
+    ),
+    Check("limits", "No limit has counted less than was sent.", _limits_have_counted, whole=True),
     Check(
         "refunds", "Each refund has one transfer, never above what was captured.", _refunds_match_transfers, whole=True
     ),

@@ -18,23 +18,38 @@ def payment(
     reference: str,
     metadata: dict[str, str],
     created_at: datetime,
+    approved: int | None = None,
 ) -> dict[str, Any]:
-    """Return the document of a payment; `handles` has those of payer and payee."""
+    """Return the document of a payment; `handles` has those of payer and payee.
+
+    `approved` tells the payer how many have approved what they must; the payee is not told who decides over there.
+    """
     currency = terms.amount.currency
+    amount = terms.amount.document()
     return {
         "id": identifiers.show("pay", payment_id),
         "payer": party(terms.payer_id, handles[terms.payer_id]),
         "payee": party(terms.payee_id, handles[terms.payee_id]),
-        "amount": terms.amount.document(),
-        "captured": Money(terms.captured_minor, currency).document(),
+        "amount": amount,
+        "captured": amount
+        if terms.captured_minor == terms.amount.amount_minor
+        else Money(terms.captured_minor, currency).document(),
         "refunded": Money(terms.refunded_minor, currency).document(),
         "note": note,
         "reference": reference,
         "metadata": metadata,
         "state": terms.state.value,
+        "approval": None if approved is None else _approval(terms, approved),
         "expires_at": None if terms.expires_at is None else times.show(terms.expires_at),
         "created_at": times.show(created_at),
     }
+
+
+def _approval(terms: Terms, approved: int) -> dict[str, Any] | None:
+    if terms.approval is None:
+        return None
+    demand = terms.approval.demand
+    return {"needed": demand.approvers, "approved": approved, "reason": demand.reason.value}
 
 
 def refund(*, refund_id: UUID, payment_id: UUID, amount: Money, reason: str, created_at: datetime) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 A payment that is paid at once is born completed. One that is authorised holds the payer's money until the payee
 captures it, in one or several parts, or gives it back, or the hold expires. What was captured may be refunded.
+
+One that others of the payer's organisation must approve waits for them first, with its money on hold; the payee does
+not see it before.
 """
 
 from dataclasses import dataclass
@@ -11,15 +14,26 @@ from enum import StrEnum
 class State(StrEnum):
     """Where a payment stands."""
 
+    PENDING_APPROVAL = "pending_approval"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
     AUTHORISED = "authorised"
     COMPLETED = "completed"
     RELEASED = "released"
     EXPIRED = "expired"
 
 
+UNAPPROVED = frozenset({State.PENDING_APPROVAL, State.REJECTED, State.WITHDRAWN, State.LAPSED})
+"""Where a payment is the payer's alone: it waits for approval, or did not get it."""
+
+
 class Verb(StrEnum):
     """What can be done with a payment that exists."""
 
+    APPROVE = "approve"
+    REJECT = "reject"
+    WITHDRAW = "withdraw"
     CAPTURE = "capture"
     RELEASE = "release"
     EXPIRE = "expire"
@@ -29,6 +43,7 @@ class Verb(StrEnum):
 class Side(StrEnum):
     """Whose move it is."""
 
+    PAYER = "payer"
     PAYEE = "payee"
     SYSTEM = "system"
 
@@ -42,9 +57,12 @@ class Step:
 
 
 STEPS: dict[Verb, Step] = {
+    Verb.APPROVE: Step(Side.PAYER, frozenset({State.PENDING_APPROVAL})),
+    Verb.REJECT: Step(Side.PAYER, frozenset({State.PENDING_APPROVAL})),
+    Verb.WITHDRAW: Step(Side.PAYER, frozenset({State.PENDING_APPROVAL})),
     Verb.CAPTURE: Step(Side.PAYEE, frozenset({State.AUTHORISED})),
     Verb.RELEASE: Step(Side.PAYEE, frozenset({State.AUTHORISED})),
-    Verb.EXPIRE: Step(Side.SYSTEM, frozenset({State.AUTHORISED})),
+    Verb.EXPIRE: Step(Side.SYSTEM, frozenset({State.AUTHORISED, State.PENDING_APPROVAL})),
     # What an open hold has not captured yet cannot be refunded; what it has, can.
     Verb.REFUND: Step(Side.PAYEE, frozenset({State.AUTHORISED, State.COMPLETED})),
 }
@@ -57,3 +75,11 @@ def state_after(*, captured_minor: int, held_minor: int, ended_by: Verb) -> Stat
     if captured_minor:
         return State.COMPLETED
     return State.EXPIRED if ended_by is Verb.EXPIRE else State.RELEASED
+
+
+UNAPPROVED_AFTER = {
+    Verb.REJECT: State.REJECTED,
+    Verb.WITHDRAW: State.WITHDRAWN,
+    Verb.EXPIRE: State.LAPSED,
+}
+"""Where a payment that waited for approval stands once it gets none."""

@@ -3,7 +3,9 @@
 from django.db import models
 from django.db.models import F, Q
 
+from paysettle.identity.limit_rules import Reason
 from paysettle.identity.models import Party
+from paysettle.kernel import identifiers
 from paysettle.kernel.fields import IdField, NullableIdField, PrimaryIdField
 from paysettle.kernel.insert_only import InsertOnlyModel
 from paysettle.payments.lifecycle import State
@@ -23,12 +25,20 @@ class Payment(models.Model):
     note = models.CharField(max_length=NOTE_LENGTH_MAX)
     reference = models.CharField(max_length=REFERENCE_LENGTH_MAX)
     metadata = models.TextField()
-    state = models.CharField(max_length=12, choices=[(s.value, s.value) for s in State])
+    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in State])
     hold_id = NullableIdField()
     expires_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField()
     created_by_id = IdField()
     created_at = models.DateTimeField()
+    # Of a payment that others must approve: how many, why, and for how long it is held for the payee afterwards.
+    approvers_needed = models.PositiveSmallIntegerField(null=True)
+    approval_reason = models.CharField(  # noqa: DJ001 - most have none, and NULL costs their insert least
+        max_length=16,
+        null=True,
+        choices=[(r.value, r.value) for r in Reason],
+    )
+    hold_for_s = models.PositiveIntegerField(null=True)
 
     class Meta:
         db_table = "payments_payment"
@@ -48,6 +58,31 @@ class Payment(models.Model):
         ]
 
 
+class ApprovalDecision(models.TextChoices):
+    """What an approver said."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class PaymentApproval(InsertOnlyModel):
+    """What one person decided about a payment that another has made. Rule MR15."""
+
+    id = PrimaryIdField()
+    payment = models.ForeignKey(Payment, models.PROTECT, db_constraint=False, db_index=False, related_name="+")
+    person_id = IdField()
+    made_by_id = IdField()
+    decision = models.CharField(max_length=10, choices=ApprovalDecision.choices)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payments_approval"
+        constraints = [
+            models.UniqueConstraint(fields=["payment", "person_id", "decision"], name="payments_approval_once_each"),
+            models.CheckConstraint(condition=~Q(person_id=F("made_by_id")), name="payments_approval_by_another"),
+        ]
+
+
 class Refund(InsertOnlyModel):
     """Money that a payee gives back of a payment; its transfer names it as its subject."""
 
@@ -63,11 +98,12 @@ class Refund(InsertOnlyModel):
 
 
 class PaymentBatch(models.Model):
-    """Payment orders that were sent together; each succeeds or fails by itself."""
+    """Payment orders that were sent together, by a person or with an API key; each succeeds or fails by itself."""
 
     id = PrimaryIdField()
     party = models.ForeignKey(Party, models.PROTECT, db_constraint=False, db_index=False, related_name="+")
     user_id = IdField()
+    key_id = NullableIdField()
     total = models.PositiveIntegerField()
     done = models.PositiveIntegerField(default=0)
     claimed_until = models.DateTimeField()
@@ -82,20 +118,28 @@ class PaymentBatch(models.Model):
         ]
 
 
-class PaymentBatchItem(models.Model):
-    """One order of a batch, as it was sent, and its outcome: a status, a payment or the problem."""
+class PaymentBatchPart(models.Model):
+    """Orders of a batch that share a transaction, as they were sent, and what became of them; both as JSON lists.
+
+    `first` and `last` are the numbers of its items in the batch. `outcomes` has the items as the API shows them.
+    """
 
     id = PrimaryIdField()
-    batch = models.ForeignKey(PaymentBatch, models.PROTECT, db_constraint=False, db_index=False, related_name="items")
-    n = models.PositiveIntegerField()
-    item_key = models.CharField(max_length=255)
-    said = models.TextField()
-    status = models.PositiveSmallIntegerField(default=0)
-    outcome = models.TextField()
+    batch = models.ForeignKey(PaymentBatch, models.PROTECT, db_constraint=False, db_index=False, related_name="parts")
+    first = models.PositiveIntegerField()
+    last = models.PositiveIntegerField()
+    orders = models.TextField()
+    is_open = models.BooleanField()
+    succeeded = models.PositiveIntegerField()
+    refused = models.PositiveIntegerField()
+    outcomes = models.TextField()
 
     class Meta:
-        db_table = "payments_batch_item"
-        constraints = [models.UniqueConstraint(fields=["batch", "n"], name="payments_batch_item_numbered")]
+        db_table = "payments_batch_part"
+        constraints = [models.UniqueConstraint(fields=["batch", "first"], name="payments_batch_part_once")]
+
+    def __str__(self) -> str:
+        return f"{self.first} to {self.last} of {identifiers.show('bat', self.batch_id)}"
 
 
 class TreasuryDirection(models.TextChoices):

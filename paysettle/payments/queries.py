@@ -1,13 +1,12 @@
 """Questions about payments."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 
 from paysettle.identity import queries as people
 from paysettle.kernel.errors import NotFound
@@ -15,10 +14,10 @@ from paysettle.kernel.idempotency import digest_of
 from paysettle.kernel.models import IdempotencyKey
 from paysettle.kernel.money import Money
 from paysettle.payments import documents
-from paysettle.payments.lifecycle import State
-from paysettle.payments.models import Payment, PaymentBatch, PaymentBatchItem, Refund
+from paysettle.payments.lifecycle import STEPS, UNAPPROVED, State, Verb
+from paysettle.payments.models import ApprovalDecision, Payment, PaymentApproval, PaymentBatch, PaymentBatchPart, Refund
 from paysettle.payments.operations.send import SendPayment
-from paysettle.payments.rules import Terms
+from paysettle.payments.rules import Approval, Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +35,15 @@ class Filters:
 
 
 def payments_of(party_id: UUID, filters: Filters | None = None) -> "QuerySet[Payment]":
-    """Return the payments that a party has made or received."""
-    found = Payment.objects.filter(Q(payer_id=party_id) | Q(payee_id=party_id))
+    """Return the payments that a party has made or received; what the payer's own have not approved is not received."""
+    received = Q(payee_id=party_id) & ~Q(state__in=UNAPPROVED)
+    found = Payment.objects.filter(Q(payer_id=party_id) | received)
     return found if filters is None else _filtered(found, filters)
 
 
 def payment(*, party_id: UUID, payment_id: UUID) -> dict[str, Any]:
     """Return one payment of a party; raise NotFound if it is absent or not the party's."""
-    return payment_documents([_payment(party_id, payment_id)])[0]
+    return payment_documents([_payment(party_id, payment_id)], seen_by=party_id)[0]
 
 
 def refunds(*, party_id: UUID, payment_id: UUID) -> "QuerySet[Refund]":
@@ -60,37 +60,14 @@ def by_key(*, party_id: UUID, key: str) -> "QuerySet[Payment]":
 
 
 def due_holds(at: datetime, *, limit: int) -> list[UUID]:
-    """Return payments whose hold has passed its deadline, oldest first."""
-    rows = Payment.objects.filter(state=State.AUTHORISED, expires_at__lte=at).order_by("expires_at")
+    """Return payments whose hold has passed its deadline, oldest first; those that wait for approval too."""
+    rows = Payment.objects.filter(state__in=STEPS[Verb.EXPIRE].before, expires_at__lte=at).order_by("expires_at")
     return list(rows.values_list("id", flat=True)[:limit])
 
 
-class OpenItem(NamedTuple):
-    """An item of a batch that has no outcome yet."""
-
-    id: UUID
-    n: int
-    key: str
-
-
-class ItemOutcome(NamedTuple):
-    """An item of a batch and its outcome so far: a status (0: none yet) and its document as JSON."""
-
-    n: int
-    key: str
-    status: int
-    outcome: str
-
-
-def open_items(batch_id: UUID, *, limit: int) -> list[OpenItem]:
-    """Return the items of a batch that have no outcome yet, in order."""
-    rows = PaymentBatchItem.objects.filter(batch_id=batch_id, status=0).order_by("n")
-    return [OpenItem(*row) for row in rows.values_list("id", "n", "item_key")[:limit]]
-
-
-def said(item_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """Return what the orders of items said, as JSON."""
-    return dict(PaymentBatchItem.objects.filter(id__in=list(item_ids)).values_list("id", "said"))
+def open_parts(batch_id: UUID) -> list[PaymentBatchPart]:
+    """Return the parts of a batch that are not carried out yet, in order; what their orders say is read when needed."""
+    return list(_parts(batch_id).filter(is_open=True).defer("orders"))
 
 
 def interrupted_batches(at: datetime, *, limit: int) -> list[PaymentBatch]:
@@ -111,20 +88,45 @@ def batch(*, party_id: UUID, batch_id: UUID) -> PaymentBatch:
     return found
 
 
-def batch_items(batch_id: UUID, *, after: int, limit: int) -> list[ItemOutcome]:
-    """Return items of a batch after a number, in order."""
-    rows = PaymentBatchItem.objects.filter(batch_id=batch_id, n__gt=after).order_by("n")
-    return [ItemOutcome(*row) for row in rows.values_list("n", "item_key", "status", "outcome")[:limit]]
+def batch_items(batch_id: UUID, *, after: int, limit: int) -> list[dict[str, Any]]:
+    """Return items of a batch after a number, in order, as the API shows them; without a status until carried out."""
+    found: list[dict[str, Any]] = []
+    for part in _parts(batch_id).filter(last__gt=after).iterator(chunk_size=1):
+        found += [item for item in _items_of(part) if item["n"] > after]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def batch_outcomes(batch_id: UUID) -> list[str]:
+    """Return the outcomes of a batch, a JSON list for each part that is carried out, in order."""
+    return list(_parts(batch_id).filter(is_open=False).values_list("outcomes", flat=True))
 
 
 def batch_counts(batch_id: UUID) -> tuple[int, int]:
     """Return how many items of a batch have succeeded and how many were refused."""
-    done = PaymentBatchItem.objects.filter(batch_id=batch_id).exclude(status=0)
-    return done.filter(status__lt=400).count(), done.filter(status__gte=400).count()
+    sums = _parts(batch_id).order_by().aggregate(succeeded=Sum("succeeded"), refused=Sum("refused"))
+    return sums["succeeded"] or 0, sums["refused"] or 0
 
 
-def payment_documents(payments: list[Payment]) -> list[dict[str, Any]]:
-    """Return the documents of payments, with the handles of their parties."""
+def _parts(batch_id: UUID) -> "QuerySet[PaymentBatchPart]":
+    return PaymentBatchPart.objects.filter(batch_id=batch_id).order_by("first")
+
+
+def _items_of(part: PaymentBatchPart) -> list[dict[str, Any]]:
+    if not part.is_open:
+        done: list[dict[str, Any]] = json.loads(part.outcomes)
+        return done
+    orders = enumerate(json.loads(part.orders), start=part.first)
+    return [
+        {"n": n, "key": one["key"], "status": None, "payment": None, "state": None, "problem": None}
+        for n, one in orders
+    ]
+
+
+def payment_documents(payments: list[Payment], *, seen_by: UUID) -> list[dict[str, Any]]:
+    """Return the documents of payments as a party sees them, with the handles of both sides."""
+    approved = _approved([p.id for p in payments if p.approvers_needed is not None])
     handles = people.handles(party for p in payments for party in (p.payer_id, p.payee_id))
     return [
         documents.payment(
@@ -135,6 +137,7 @@ def payment_documents(payments: list[Payment]) -> list[dict[str, Any]]:
             reference=p.reference,
             metadata=json.loads(p.metadata),
             created_at=p.created_at,
+            approved=approved.get(p.id, 0) if p.payer_id == seen_by else None,
         )
         for p in payments
     ]
@@ -166,7 +169,17 @@ def terms_of(row: Payment) -> Terms:
         State(row.state),
         row.hold_id,
         row.expires_at,
+        row.created_by_id,
+        Approval.stored(row.approvers_needed, row.approval_reason, row.hold_for_s),
     )
+
+
+def _approved(payment_ids: list[UUID]) -> dict[UUID, int]:
+    """Return how many people have approved each of these payments."""
+    if not payment_ids:
+        return {}
+    rows = PaymentApproval.objects.filter(payment_id__in=payment_ids, decision=ApprovalDecision.APPROVED)
+    return dict(rows.values_list("payment_id").annotate(Count("id")))
 
 
 def _payment(party_id: UUID, payment_id: UUID) -> Payment:

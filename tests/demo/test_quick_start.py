@@ -100,12 +100,19 @@ def test_the_quick_start_and_what_follows_it_work_as_they_stand(demo: Demo) -> N
     assert result.returncode == 0, result.stdout + result.stderr
     for line in ('"decimal":"12.50"', "idempotent-replayed: true", "settled", "67.50", "The books are right."):
         assert line in result.stdout, result.stdout + result.stderr
-    assert result.stdout.splitlines()[-7:] == [
+    assert result.stdout.splitlines()[-14:] == [
         "open",
         "payer",
         "padaria",
         "Your role in this party does not allow this. It needs the permission settle.decide.",
         "settled",
+        "padaria",
+        "revoked",
+        "invalid_api_key",
+        "10.00",
+        "Europe/Lisbon",
+        "not_permitted",
+        "completed",
         "not_your_party",
         "last_owner",
     ]

@@ -6,6 +6,9 @@ import logging
 import pytest
 import structlog
 
+from paysettle.identity import api_keys
+from paysettle.kernel import identifiers
+
 pytestmark = pytest.mark.once
 
 
@@ -34,6 +37,14 @@ def test_an_exception_is_told_without_variables_and_addresses(capsys: pytest.Cap
     assert "Duplicate entry '[address]' for key" in text
     assert "ana@" not in text.replace('fail("ana@"', "")
     assert '"locals"' not in text
+
+
+def test_an_api_key_that_somebody_quotes_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    canary = api_keys.new_secret(identifiers.new())
+    structlog.get_logger("a.module").info("refused", said=f"Bearer {canary}, sent twice: {canary}")
+    text = capsys.readouterr().err
+    assert "Bearer [api key], sent twice: [api key]" in text
+    assert canary not in text
 
 
 def test_the_standard_librarys_lines_look_the_same(caplog: pytest.LogCaptureFixture) -> None:

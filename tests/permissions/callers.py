@@ -15,6 +15,7 @@ from paysettle.identity.caller import Caller
 from paysettle.identity.operations import members, parties, people, refresh_tokens, sessions, staff
 from paysettle.identity.roles import Role, StaffRole
 from paysettle.kernel.identifiers import SYSTEM
+from tests.codes import give_second_factor
 from tests.companies import Company, company
 from tests.people import Person, deposit, person
 from tests.permissions.requests import World
@@ -74,9 +75,11 @@ def cast() -> Cast:
 
 
 def staff_member(role: StaffRole) -> Person:
-    """Make a member of staff."""
+    """Make a member of staff, with a second factor that their session has shown."""
     made = person(f"staff-{role.value[:8].strip('_')}")
     staff.appoint(by=OPERATOR, user_id=made.user.id, role=role, reason="a test")
+    give_second_factor(made.user)
+    sessions.renew(session_id=made.session.id, second_factor=True)
     made.user.refresh_from_db()
     return made
 

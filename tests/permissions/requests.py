@@ -15,6 +15,7 @@ from paysettle.commands import worker
 from paysettle.identity.operations import invitations
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
+from tests.approvals import limit
 from tests.companies import Company, company, new_handle, send
 from tests.people import Person, pay, person
 
@@ -44,12 +45,12 @@ class Request:
     method: str
     path: str
     body: Any = None
-    if_match: bool = False
+    if_match: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
         """The headers that go with it."""
-        return {"If-Match": '"1"'} if self.if_match else {}
+        return {"If-Match": self.if_match} if self.if_match else {}
 
 
 def made(by: Person, path: str, body: dict[str, Any]) -> str:
@@ -73,6 +74,25 @@ def _secret_order(world: World, payee: Person) -> dict[str, Any]:
 def _held(world: World) -> str:
     order = {**_secret_order(world, world.owner), "capture": "later"}
     return f"/api/v1/payments/{made(world.ben, 'payments', order)}"
+
+
+def pending(world: World, maker: Person) -> str:
+    """Let a member order what others must approve."""
+    limit(world.company, maker, per_payment=0)
+    return f"/api/v1/payments/{pay(maker, world.ben, 1).document()['id']}"
+
+
+def _ordered(world: World) -> str:
+    """Let somebody new order it, so that whoever asks may decide."""
+    return pending(world, world.company.join(person("paula"), Role.PAYER))
+
+
+def _policy(world: World) -> str:
+    return f"{world.company.path}/approval-policy"
+
+
+def _etag(world: World, path: str) -> str:
+    return send(world.owner, "GET", path).headers["ETag"]
 
 
 def _received(world: World) -> str:
@@ -166,6 +186,11 @@ def filters(world: World) -> dict[str, str]:
     }
 
 
+def _key(world: World) -> str:
+    made = send(world.owner, "POST", "/api/v1/api-keys", {"name": "a machine", "scopes": ["payment.read"]})
+    return f"/api/v1/api-keys/{made.document['id']}"
+
+
 REQUESTS: dict[str, Callable[[World], Request]] = {
     "me": lambda _: Request("GET", "/api/v1/me"),
     "list_organisations": lambda _: Request("GET", "/api/v1/organisations"),
@@ -181,6 +206,14 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "list_members": lambda world: Request("GET", f"{world.company.path}/members"),
     "change_member_role": lambda world: Request("POST", f"{_member_path(world)}/role", {"role": "payer"}),
     "remove_member": lambda world: Request("POST", f"{_member_path(world)}/remove"),
+    "list_member_limits": lambda world: Request("GET", f"{_member_path(world)}/limits"),
+    "set_member_limit": lambda world: Request(
+        "POST", f"{_member_path(world)}/limits", {"currency": "EUR", "per_payment": 100, "per_day": 1000}
+    ),
+    "get_approval_policy": lambda world: Request("GET", _policy(world)),
+    "set_approval_policy": lambda world: Request(
+        "POST", _policy(world), {"time_zone": "Europe/Lisbon", "rules": []}, if_match=_etag(world, _policy(world))
+    ),
     "list_invitations": lambda world: Request("GET", f"{world.company.path}/invitations"),
     "invite_member": lambda world: Request(
         "POST",
@@ -188,6 +221,11 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
         {"email": f"{secrets.token_hex(8)}@example.org", "role": "payer"},
     ),
     "revoke_invitation": lambda world: Request("POST", f"{_invitation(world)}/revoke"),
+    "list_api_keys": lambda _: Request("GET", "/api/v1/api-keys"),
+    "create_api_key": lambda _: Request("POST", "/api/v1/api-keys", {"name": "a machine", "scopes": ["pay"]}),
+    "get_api_key": lambda world: Request("GET", _key(world)),
+    "rotate_api_key": lambda world: Request("POST", f"{_key(world)}/rotate"),
+    "revoke_api_key": lambda world: Request("POST", f"{_key(world)}/revoke"),
     "list_accounts": lambda _: Request("GET", "/api/v1/accounts"),
     "get_balance": lambda world: Request("GET", f"{_account(world)}/balance"),
     "get_statement": lambda world: Request("GET", f"{_account(world)}/statement"),
@@ -201,6 +239,8 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "create_payment": lambda world: Request("POST", "/api/v1/payments", _order(world)),
     "preview_payment": lambda world: Request("POST", "/api/v1/payments/preview", _order(world)),
     "get_payment": lambda world: Request("GET", _received(world)),
+    "approve_payment": lambda world: Request("POST", f"{_ordered(world)}/approve"),
+    "reject_payment": lambda world: Request("POST", f"{_ordered(world)}/reject"),
     "capture_payment": lambda world: Request("POST", f"{_held(world)}/captures", {"final": True}),
     "release_payment": lambda world: Request("POST", f"{_held(world)}/release"),
     "list_refunds": lambda world: Request("GET", f"{_received(world)}/refunds"),
@@ -210,7 +250,7 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "request_settlement": lambda world: Request(
         "POST", "/api/v1/settlements", {"debtor": world.ben.handle, "amount": MONEY, "reason": "dinner"}
     ),
-    "approve_settlement": lambda world: Request("POST", f"{_asked(world)}/approve", if_match=True),
+    "approve_settlement": lambda world: Request("POST", f"{_asked(world)}/approve", if_match='"1"'),
     "reject_settlement": lambda world: Request("POST", f"{_asked(world)}/reject"),
     "withdraw_settlement": lambda world: Request("POST", f"{_asked(world, by=world.owner)}/withdraw"),
 }

@@ -60,13 +60,6 @@ def _new_address() -> str:
 OF_A_SESSION: dict[str, Callable[[Device], Signing]] = {
     "get_authentication_status": lambda _: Signing("GET", f"{AUTH}/auth/session"),
     "reauthenticate": lambda _: Signing("POST", f"{AUTH}/auth/reauthenticate", {"password": PASSWORD}),
-    "list_email_addresses": lambda _: Signing("GET", f"{AUTH}/account/email"),
-    "add_change_email_address": lambda _: Signing("POST", f"{AUTH}/account/email", {"email": _new_address()}),
-    "request_email_verification": lambda on: Signing("PUT", f"{AUTH}/account/email", {"email": _claimed(on)}),
-    "change_primary_email_address": lambda on: Signing(
-        "PATCH", f"{AUTH}/account/email", {"email": on.who.email, "primary": True}
-    ),
-    "remove_an_email_address": lambda on: Signing("DELETE", f"{AUTH}/account/email", {"email": _claimed(on)}),
     "change_password": lambda _: Signing(
         "POST", f"{AUTH}/account/password/change", {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     ),

@@ -6,13 +6,14 @@ import pytest
 
 from paysettle.identity import roles, standing
 from paysettle.identity.caller import Caller
+from paysettle.identity.operations import members as operations
 from paysettle.identity.roles import Permission, Role, StaffPermission, StaffRole
 from paysettle.identity.standing import Standing
 from tests.companies import company, send
 from tests.money import balance, books_are_right
 from tests.people import Person, deposit, person
 from tests.permissions.attack import TABLE
-from tests.permissions.requests import REQUESTS, World
+from tests.permissions.requests import REQUESTS, World, pending
 from tests.server import ROOT
 
 OF_MONEY = {
@@ -20,6 +21,7 @@ OF_MONEY = {
     Permission.CAPTURE,
     Permission.RELEASE,
     Permission.REFUND,
+    Permission.PAYMENT_APPROVE,
     Permission.SETTLE_ASK,
     Permission.SETTLE_DECIDE,
 }
@@ -58,8 +60,8 @@ def test_the_table_of_the_readme_says_the_same() -> None:
     columns = [
         {Permission.PAYMENT_READ, Permission.SETTLEMENT_READ, Permission.STATEMENT_READ, Permission.INBOX_READ},
         {Permission.PAY, Permission.CAPTURE, Permission.REFUND, Permission.SETTLE_ASK},
-        {Permission.SETTLE_DECIDE},
-        {Permission.MEMBERS_MANAGE},
+        {Permission.SETTLE_DECIDE, Permission.PAYMENT_APPROVE},
+        {Permission.MEMBERS_MANAGE, Permission.LIMITS_MANAGE, Permission.KEYS_MANAGE},
         {Permission.OWNERS_MANAGE},
     ]
     lines = (ROOT / "README.md").read_text().splitlines()
@@ -71,11 +73,20 @@ def test_the_table_of_the_readme_says_the_same() -> None:
     }
 
 
+@pytest.mark.parametrize("role", Role)
+def test_every_role_withdraws_what_it_has_ordered(world: World, role: Role) -> None:
+    maker = world.company.join(person("maker"), Role.PAYER)
+    path = pending(world, maker)
+    operations.change_role(by=world.owner.caller, member_id=world.company.member(maker).id, role=role)
+    reply = send(maker, "POST", f"{path}/withdraw")
+    assert reply.status == (200 if roles.allows(role, Permission.PAY) else 403)
+
+
 @pytest.mark.money
 def test_money_asks_for_the_role_in_the_batch_too(world: World, members: dict[Role, Person]) -> None:
     """What the view has let through is judged again under the locks, by the role of that moment."""
     before = balance(world.owner)
-    with patch.object(standing, "check", lambda _caller, _needed: None):
+    with patch.object(standing, "check", lambda *_, **__: None):
         for operation, request in REQUESTS.items():
             if TABLE.rows[operation].needs in OF_MONEY:
                 made = request(world)
@@ -103,6 +114,6 @@ def test_control_without_the_check_of_the_view_a_viewer_marks_the_inbox(
 ) -> None:
     check = standing.check
     request = REQUESTS["mark_inbox_read"](world)
-    with patch.object(standing, "check", lambda caller, _needed: check(caller, None)):
+    with patch.object(standing, "check", lambda caller, _needed, **_: check(caller, None)):
         reply = send(members[Role.VIEWER], request.method, request.path, request.body)
     assert reply.status == 200

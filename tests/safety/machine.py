@@ -1,7 +1,6 @@
 """The system and its oracle side by side: every action is done to both, and their answers are compared."""
 
 import itertools
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,7 @@ from paysettle.ledger.models import Account
 from paysettle.payments.lifecycle import Verb as PaymentVerb
 from paysettle.payments.models import Payment
 from paysettle.payments.operations import bulk, wallets
-from paysettle.payments.operations.bulk import BatchItem, batch_order, submit_batch
+from paysettle.payments.operations.bulk import BatchItem, submit_batch
 from paysettle.payments.operations.expiry import BATCH_MAX, expire_due
 from paysettle.payments.operations.moves import move_payment, refund_payment
 from paysettle.payments.operations.send import PaymentOrder, send_payment
@@ -32,7 +31,7 @@ from paysettle.settlements.lifecycle import Verb
 from paysettle.settlements.operations.moves import move_settlement
 from tests import people
 from tests.money import books_are_right
-from tests.moves import authorise_order, expire_order, move_order
+from tests.moves import authorise_order, batch_of, expire_order, move_order
 from tests.orders import decision, request_order
 from tests.safety.oracle import NOW, Line, Oracle
 from tests.safety.oracle import Payment as OraclePayment
@@ -211,8 +210,9 @@ class Machine(RuleBasedStateMachine):
         def send() -> None:
             expected, outcomes = self.oracle.bulk(by, batch_lines, key)
             items = [self._item(by, line) for line in batch_lines]
-            order = batch_order(by=self.people[by].caller, key=key, items=items, request_id="req_test")
-            self._compare("bulk", ("bulk", by, key), expected, lambda: _run_batch(order))
+            order = batch_of(self.people[by], items, key=key)
+            with patch.object(bulk, "PART_ITEMS_MAX", 2):
+                self._compare("bulk", ("bulk", by, key), expected, lambda: _run_batch(order))
             if outcomes:
                 self._carry_out(by, batch_lines, outcomes, self.objects[expected[1]])
 
@@ -325,16 +325,14 @@ class Machine(RuleBasedStateMachine):
     def _carry_out(self, by: str, batch_lines: Sequence[Line], outcomes: Sequence[tuple[str, str]], shown: str) -> None:
         """Carry a batch out, two lines in a transaction, and compare what became of each."""
         batch_id = identifiers.parse("bat", shown)
-        with patch.object(bulk, "CHUNK_ITEMS_MAX", 2):
-            bulk.carry_out(batch_id)
-        rows = batch_items(batch_id, after=-1, limit=100)
-        for line, row, (code, name) in zip(batch_lines, rows, outcomes, strict=True):
-            document = json.loads(row.outcome)
+        bulk.carry_out(batch_id)
+        items = batch_items(batch_id, after=-1, limit=100)
+        for line, item, (code, name) in zip(batch_lines, items, outcomes, strict=True):
             visited["bulk line", "", code] += 1
-            assert document.get("code", "ok") == code
-            assert (row.status < 400) == (code == "ok")
+            assert (item["problem"] or {"code": "ok"})["code"] == code
+            assert (item["status"] < 400) == (code == "ok")
             if name:
-                assert self.objects.setdefault(name, document["id"]) == document["id"]
+                assert self.objects.setdefault(name, item["payment"]) == item["payment"]
             if code != "invalid_request" and ("pay", by, line.key) in self.oracle.answers:
                 # What is sent by itself afterwards is answered what the line was; its text is not known yet.
                 self.texts.setdefault(("pay", by, line.key), "")

@@ -11,7 +11,7 @@ _QUERIES = {
     "refunds": "SELECT COUNT(*) FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id"
     " WHERE p.payer_id = %s OR p.payee_id = %s",
     "batches": "SELECT COUNT(*) FROM payments_batch WHERE party_id IN (%s, %s)",
-    "batch items": "SELECT COUNT(*) FROM payments_batch_item i JOIN payments_batch b ON b.id = i.batch_id"
+    "batch parts": "SELECT COUNT(*) FROM payments_batch_part i JOIN payments_batch b ON b.id = i.batch_id"
     " WHERE b.party_id IN (%s, %s)",
     "holds": "SELECT COUNT(*) FROM ledger_hold h JOIN ledger_account a ON a.id = h.account_id"
     " WHERE a.owner_id IN (%s, %s)",

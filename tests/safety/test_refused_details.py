@@ -101,7 +101,7 @@ def test_a_wrong_detail_is_named_and_nothing_happens(server: Server, people: Pai
         problem = reply.document
         assert (reply.status, problem["code"]) == (422, "invalid_request")
     assert [(e["pointer"], e["code"]) for e in problem["errors"]] == [(pointer, code)]
-    left = {"batches": 1, "batch items": 1, "keys": 1} if door == "batch" else {}
+    left = {"batches": 1, "batch parts": 1, "keys": 1} if door == "batch" else {}
     assert_only_grown(people, before, left)
 
 
@@ -306,7 +306,7 @@ def test_a_frozen_or_closed_wallet_is_refused_by_its_name(server: Server, verb: 
         return  # money can be held for somebody who cannot have it yet: test_against_oracle captures it in vain
     assert code == _refusal(server.client(payer), door, body_of((payer, payee)))
     keys = {"pay": {"keys": 1}, "authorise": {"keys": 1}, "preview": {}}
-    left = keys.get(door, {"keys": 2, "batches": 1, "batch items": 1})
+    left = keys.get(door, {"keys": 2, "batches": 1, "batch parts": 1})
     for who, (rows, contents) in zip(pair, before, strict=True):
         assert grown(rows, rows_of(who)) == (left if who is payer else {})
         assert contents_of(who) == contents

@@ -13,13 +13,14 @@ from paysettle.identity.roles import Role
 from paysettle.identity.standing import Standing
 from paysettle.kernel import batch
 from paysettle.kernel.idempotency import Answer
-from paysettle.payments.models import PaymentBatchItem
 from paysettle.payments.operations import bulk
-from paysettle.payments.operations.bulk import BatchItem, batch_order, submit_batch
+from paysettle.payments.operations.bulk import BatchItem, submit_batch
 from paysettle.payments.operations.send import send_payment
+from paysettle.payments.queries import batch_items
 from tests import spoilt
 from tests.companies import Company, company
 from tests.money import balance, books_are_right
+from tests.moves import batch_of
 from tests.people import Person, deposit, payment_order, person
 from tests.safety.paying import paid_around
 from tests.server import Server
@@ -95,11 +96,11 @@ def test_what_is_left_of_an_accepted_batch_is_not_paid_either(how: str) -> None:
     member = firm.join(paul, Role.PAYER)
     deposit(member, 10)
     items = [BatchItem(f"item-{n}", payment_order(member, ben, 1), None) for n in range(3)]
-    [accepted] = batch.run(submit_batch, [batch_order(by=member.caller, key="k", items=items, request_id="r")])
+    [accepted] = batch.run(submit_batch, [batch_of(member, items)])
     assert isinstance(accepted, Answer)
     assert accepted.object_id is not None
     end(firm, member)
     bulk.carry_out(accepted.object_id)
-    outcomes = PaymentBatchItem.objects.filter(batch_id=accepted.object_id).values_list("status", "outcome")
-    assert [(status, f'"{code}"' in outcome) for status, outcome in outcomes] == [(403, True)] * 3
+    outcomes = batch_items(accepted.object_id, after=-1, limit=10)
+    assert [(item["status"], item["problem"]["code"]) for item in outcomes] == [(403, code)] * 3
     assert balance(ben) == 0

@@ -1,6 +1,13 @@
 """Strict JSON: what cannot be read is refused with the reason, what can be read keeps its types."""
 
+import json
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+from unittest.mock import patch
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paysettle.api import body
 from paysettle.api.body import MalformedBody, Number
@@ -59,3 +66,37 @@ def test_a_pointer_leads_to_the_fault(raw: bytes, pointer: str, code: str) -> No
         body.parse(raw, size_max=200_000)
     (error,) = refusal.value.members["errors"]
     assert (error["pointer"], error["code"]) == (pointer, code)
+
+
+@given(
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=2), inner, max_size=3)),
+        max_leaves=12,
+    )
+)
+def test_the_quick_way_reads_what_the_exact_one_reads(value: Any) -> None:
+    """Control: without `_fits`, or with a hook that forgets what stands twice, some body is read that must not be."""
+    raw = json.dumps({"a": value}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    for text in (
+        raw,
+        raw.replace(b'"a"', b'"b"'),
+        raw[:-1] + b',"a":1}',
+        raw.replace(b"[", b"[[[[[").replace(b"]", b"]]]]]"),
+    ):
+        assert _read(text) == _read(text, patch.object(body, "_read_quickly", side_effect=body._Doubtful))
+
+
+@pytest.mark.parametrize("levels", [6, 7, 8, 9])
+@pytest.mark.parametrize("inside", [b"1", b"{}", b"[]", b'"["'])
+def test_both_ways_stop_at_the_same_depth(levels: int, inside: bytes) -> None:
+    raw = b'{"a":' * levels + inside + b"}" * levels
+    assert _read(raw) == _read(raw, patch.object(body, "_read_quickly", side_effect=body._Doubtful))
+
+
+def _read(raw: bytes, how: AbstractContextManager[Any] | None = None) -> Any:
+    with how or nullcontext():
+        try:
+            return body.parse(raw, size_max=1_000_000)
+        except MalformedBody as refusal:
+            return refusal.members

@@ -59,6 +59,7 @@ class PaymentAdmin(ReadOnlyAdmin):
         "note_text",
         "reference",
         "standing",
+        "approval",
         "expires",
         "made",
         "made_by",
@@ -79,6 +80,7 @@ class PaymentAdmin(ReadOnlyAdmin):
         return [
             related.transfers(record.id),
             related.hold(record.hold_id, record.currency),
+            related.approvals(record.id),
             related.refunds(record.id, record.currency),
         ]
 
@@ -117,6 +119,12 @@ class PaymentAdmin(ReadOnlyAdmin):
     @admin.display(description="state")
     def standing(self, payment: Payment) -> SafeString:
         return show.state(payment.state)
+
+    @admin.display(description="approvers needed")
+    def approval(self, payment: Payment) -> str:
+        if payment.approvers_needed is None:
+            return show.NONE
+        return f"{payment.approvers_needed} ({str(payment.approval_reason).replace('_', ' ')})"
 
     @admin.display(description="note")
     def note_text(self, payment: Payment) -> str:

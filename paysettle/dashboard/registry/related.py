@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from paysettle.dashboard import show
@@ -11,7 +12,9 @@ from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers
 from paysettle.ledger import queries as ledger
 from paysettle.ledger.models import HoldMove, Transfer
-from paysettle.payments.models import PaymentBatchItem, Refund
+from paysettle.payments import queries as payments
+from paysettle.payments.models import PaymentApproval, Refund
+from paysettle.payments.operations.bulk import ITEMS_MAX
 
 SHOWN_MAX = 50
 """How many related rows a page shows of a kind that may have many."""
@@ -68,6 +71,20 @@ def hold(hold_id: UUID | None, currency: str) -> Table:
     )
 
 
+def approvals(payment_id: UUID) -> Table:
+    """Return who decided what about a payment that waited for approval."""
+    found = PaymentApproval.objects.filter(payment_id=payment_id).order_by("id")
+    return Table(
+        "Approvals",
+        ["Person", "Decision", "Time (UTC)"],
+        [
+            [actor(identifiers.show("usr", one.person_id)), show.state(one.decision), show.moment(one.created_at)]
+            for one in found
+        ],
+        empty="Nobody had to approve, or has yet.",
+    )
+
+
 def refunds(payment_id: UUID, currency: str) -> Table:
     """Return the refunds of a payment."""
     return Table(
@@ -87,12 +104,23 @@ def refunds(payment_id: UUID, currency: str) -> Table:
 
 def batch_items(batch_id: UUID) -> Table:
     """Return the first items of a batch, the refused ones before the others."""
-    items = PaymentBatchItem.objects.filter(batch_id=batch_id).order_by("-status", "n")[:SHOWN_MAX]
+    items = payments.batch_items(batch_id, after=-1, limit=ITEMS_MAX)
+    items.sort(key=lambda item: -(item["status"] or 0))
     return Table(
         f"Items (up to {SHOWN_MAX})",
         ["Number", "Key", "Status", "Outcome"],
-        [[str(item.n), show.code(item.item_key), str(item.status or show.NONE), item.outcome] for item in items],
+        [
+            [str(item["n"]), show.code(item["key"]), str(item["status"] or show.NONE), _outcome(item)]
+            for item in items[:SHOWN_MAX]
+        ],
     )
+
+
+def _outcome(item: dict[str, Any]) -> str:
+    problem = item["problem"]
+    if problem is not None:
+        return f"{problem['code']}: {problem['detail']}"
+    return show.NONE if item["payment"] is None else show.code(item["payment"])
 
 
 def live_sessions(person: User) -> Table:

@@ -13,7 +13,7 @@ from paysettle.dashboard import operations
 from paysettle.dashboard.models import VerifierRun
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Organisation, Party, User
-from paysettle.identity.operations import invitations
+from paysettle.identity.operations import invitations, sessions
 from paysettle.identity.roles import Role, StaffRole
 from paysettle.kernel import identifiers
 from paysettle.kernel.idempotency import fingerprint
@@ -23,24 +23,35 @@ from paysettle.ledger.models import Transfer
 from paysettle.payments.models import Payment, PaymentBatch, Refund, TreasuryMove
 from paysettle.settlements.models import Settlement
 from paysettle.settlements.operations.moves import SettlementRequest, move_settlement
+from tests.codes import code_of, give_second_factor
 from tests.companies import Company, company
 from tests.http import InProcess
 from tests.moves import authorise, capture, refund
 from tests.people import PASSWORD, Person, deposit, pay, person
 
 
-def member(name: str, role: StaffRole = StaffRole.ADMINISTRATOR) -> Person:
-    """Make a member of staff."""
+def newcomer(name: str, role: StaffRole = StaffRole.ADMINISTRATOR) -> Person:
+    """Make a member of staff who has no second factor yet."""
     made = person(name)
     User.objects.filter(id=made.user.id).update(staff_role=role)
     made.user.refresh_from_db()
     return made
 
 
+def member(name: str, role: StaffRole = StaffRole.ADMINISTRATOR) -> Person:
+    """Make a member of staff, with a second factor that their session has shown."""
+    made = newcomer(name, role)
+    give_second_factor(made.user)
+    sessions.renew(session_id=made.session.id, second_factor=True)
+    return made
+
+
 def browser_of(somebody: Person) -> Client:
-    """Sign in by the sign-in page and return the browser."""
+    """Sign in by the sign-in pages and return the browser."""
     client = Client()
     answer = client.post(reverse("admin:login"), {"username": somebody.handle, "password": PASSWORD})
+    assert answer.status_code == 302
+    answer = client.post(reverse("admin:second_factor"), {"code": code_of(somebody.user)})
     assert answer.status_code == 302
     return client
 

@@ -10,7 +10,8 @@ from django.db import connections
 from django.urls import reverse
 
 from config.wsgi import application
-from paysettle.dashboard.tests.staff import list_url, member, record_url, registered, sights
+from paysettle.dashboard.tests.staff import list_url, newcomer, record_url, registered, sights
+from paysettle.identity import one_time_codes
 from tests.people import PASSWORD
 
 CHROMIUM = os.environ.get("TEST_CHROMIUM", "")
@@ -56,7 +57,7 @@ def server() -> Iterator[str]:
 def test_every_page(server: str, scheme: str, width: int) -> None:
     from playwright.sync_api import sync_playwright
 
-    seen, boss = sights(), member("boss")
+    seen, boss = sights(), newcomer("boss")
     index = reverse("admin:index")
     paths = [index, *map(list_url, registered()), *map(record_url, seen.records)]
     paths += [reverse("admin:identity_user_disable", args=[seen.ana.user.id]), *SITE_PAGES]
@@ -75,6 +76,12 @@ def test_every_page(server: str, scheme: str, width: int) -> None:
         page.fill("#username", boss.handle)
         page.fill("#password", PASSWORD)
         page.click("text=Sign in")
+        page.wait_for_selector(".qr svg")
+        secret = page.text_content("code.secret")
+        assert secret
+        page.fill("#code", one_time_codes.current(secret))
+        page.click("text=Set it up")
+        page.click("text=I have kept them")
         page.wait_for_url(server + index)
         for path in paths:
             page.goto(server + path, wait_until="networkidle")

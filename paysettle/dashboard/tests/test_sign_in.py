@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from paysettle.dashboard import attempts
 from paysettle.dashboard.attempts import TooManySignIns
 from paysettle.dashboard.tests.staff import browser_of, member, text
 from paysettle.identity.models import LoginSession, User
+from tests.codes import code_of
 from tests.people import PASSWORD, person
 
 REFUSED = "This user name and password do not open the staff&#x27;s pages."
@@ -140,11 +142,14 @@ def test_a_new_window_begins_anew() -> None:
 )
 def test_the_page_after_it_is_ours(elsewhere: str) -> None:
     dara = member("dara")
-    form = {"username": dara.handle, "password": PASSWORD, "next": elsewhere}
-    assert Client().post(reverse("admin:login"), form).headers["Location"] == reverse("admin:index")
     wanted = reverse("admin:payments_payment_changelist")
-    answer = Client().post(reverse("admin:login"), form | {"next": wanted})
-    assert answer.headers["Location"] == wanted
+    for said, found in ((elsewhere, reverse("admin:index")), (wanted, wanted)):
+        client = Client()
+        form = {"username": dara.handle, "password": PASSWORD, "next": said}
+        second = client.post(reverse("admin:login"), form).headers["Location"]
+        assert second == f"{reverse('admin:second_factor')}?{urlencode({'next': found})}"
+        answer = client.post(reverse("admin:second_factor"), {"code": code_of(dara.user), "next": said})
+        assert answer.headers["Location"] == found
 
 
 def test_whoever_is_not_staff_is_told_so_and_staff_need_not_sign_in_twice() -> None:

@@ -28,7 +28,7 @@ from paysettle.identity.roles import Permission
 class Invitations(APIView):
     """The open invitations of an organisation."""
 
-    needs = Needs(get=Permission.MEMBERS_MANAGE, post=Permission.MEMBERS_MANAGE)
+    needs = Needs(get=Permission.MEMBERS_MANAGE, post=Permission.MEMBERS_MANAGE, fresh=True)
 
     @extend_schema(
         operation_id="list_invitations",
@@ -52,7 +52,7 @@ class Invitations(APIView):
         Whether the address belongs to somebody makes no difference. Only owners make owners.
         """
         fields = Fields(body.read(request._request))
-        email = _email(fields)
+        email = read_email(fields)
         role = read_role(fields)
         fields.check()
         made = invitations.make(by=caller_of(request), email=email, role=role)
@@ -62,7 +62,7 @@ class Invitations(APIView):
 class InvitationRevoke(APIView):
     """The end of an invitation."""
 
-    needs = Needs(post=Permission.MEMBERS_MANAGE)
+    needs = Needs(post=Permission.MEMBERS_MANAGE, fresh=True)
 
     @extend_schema(
         operation_id="revoke_invitation",
@@ -96,7 +96,8 @@ class InvitationAccept(APIView):
         return Response(documents.organisations([joined])[0], status=201)
 
 
-def _email(fields: Fields) -> str:
+def read_email(fields: Fields) -> str:
+    """Read an address; what is wrong is noted in `fields`, whose `check` comes after."""
     email = fields.text("email", longest=EMAIL_LENGTH_MAX)
     if email:
         try:

@@ -35,7 +35,7 @@ class Members(APIView):
 class MemberRole(APIView):
     """The role of one member."""
 
-    needs = Needs(post=Permission.MEMBERS_MANAGE)
+    needs = Needs(post=Permission.MEMBERS_MANAGE, fresh=True)
 
     @extend_schema(
         operation_id="change_member_role",
@@ -55,7 +55,7 @@ class MemberRole(APIView):
 class MemberRemove(APIView):
     """The end of one membership."""
 
-    needs = Needs(post=Permission.MEMBERS_MANAGE)
+    needs = Needs(post=Permission.MEMBERS_MANAGE, fresh=True)
 
     @extend_schema(
         operation_id="remove_member",
@@ -89,7 +89,7 @@ class Leave(APIView):
 class HandOver(APIView):
     """Ownership passes on."""
 
-    needs = Needs(post=Permission.OWNERS_MANAGE)
+    needs = Needs(post=Permission.OWNERS_MANAGE, fresh=True)
 
     @extend_schema(
         operation_id="hand_over_organisation",

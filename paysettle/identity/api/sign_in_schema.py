@@ -8,6 +8,7 @@ from allauth.headless.spec.internal.schema import get_schema
 TAG = "signing in"
 
 ABSENT = (
+    "account/email",
     "account/phone",
     "auth/phone/verify",
     "auth/phone/verify/resend",
@@ -15,7 +16,7 @@ ABSENT = (
     "auth/code/confirm",
     "auth/code/resend",
 )
-"""What allauth mounts and documents, and what this installation does not have."""
+"""What allauth mounts or documents, and what this installation does not have, or has at an address of its own."""
 
 
 def merge(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]:  # noqa: ARG001 - the hook's signature

@@ -20,7 +20,10 @@ FIELDS: dict[str, dict[str, type]] = {
     "auth/password/request": {"email": str},
     "auth/password/reset": {"key": str, "password": str},
     "account/password/change": {"current_password": str, "new_password": str},
-    "account/email": {"email": str, "primary": bool},
+    "auth/2fa/authenticate": {"code": str},
+    "auth/2fa/reauthenticate": {"code": str},
+    "account/authenticators/totp": {"code": str},
+    "account/authenticators/recovery-codes": {},
     "tokens/refresh": {"refresh_token": str},
 }
 """What each of allauth's addresses reads, as its documentation names it."""

@@ -1,4 +1,4 @@
-"""Verifying e-mail addresses. A person has one verified address: verifying another one replaces it."""
+"""Verifying e-mail addresses. A person has one verified address; `address_changes.py` replaces it by another."""
 
 from datetime import datetime
 from uuid import UUID
@@ -27,17 +27,17 @@ def is_free(*, by: User, email: str) -> bool:
     return _holder(email) in {None, by.id}
 
 
-def verify(*, by: User, email: str) -> str:
-    """Make this the verified address of a person who proved to read it; return the one it replaces, or "".
+def verify(*, by: User, email: str) -> None:
+    """Make this the verified address of a person who proved to read it.
 
     Of several people who verify one address at the same time one succeeds; the others get AddressTaken.
     """
     address = email.strip().lower()
 
-    def work(tx: Transaction) -> str:
+    def work(tx: Transaction) -> None:
         now = tx.read_clock()
         user = User.objects.select_for_update().get(id=by.id)
-        before = attach(user, address, at=now)
+        attach(user, address, at=now)
         User.objects.filter(id=user.id).update(email=address, version=user.version + 1)
         recording.event(
             stream=identifiers.show("usr", user.id),
@@ -47,10 +47,9 @@ def verify(*, by: User, email: str) -> str:
             party=identifiers.show("par", user.own_party_id),
             at=now,
         )
-        return before
 
     try:
-        return transactions.run(work)
+        transactions.run(work)
     except IntegrityError:
         # The unique digest decided against us.
         if _holder(address) not in {None, by.id}:
@@ -58,23 +57,20 @@ def verify(*, by: User, email: str) -> str:
         raise
 
 
-def attach(user: User, address: str, *, at: datetime) -> str:
-    """Make this the only address of the user, verified, inside the open transaction; return the replaced one or "".
+def attach(user: User, address: str, *, at: datetime) -> None:
+    """Make this the only address of the user, verified, inside the open transaction.
 
     Raises AddressTaken, or IntegrityError where somebody else commits the same address at this moment.
     """
     holder = _holder(address)
     if holder not in {None, user.id}:
         raise AddressTaken
-    before = EmailAddress.objects.filter(user=user, verified=True).exclude(email=address).first()
-    replaced = "" if before is None else before.email
     digest = addresses.digest(address)
     VerifiedAddress.objects.filter(user=user).exclude(digest=digest).delete()
     if holder is None:
         VerifiedAddress.objects.create(digest=digest, user=user, created_at=at)
     EmailAddress.objects.filter(user=user).exclude(email=address).delete()
     EmailAddress.objects.update_or_create(user=user, email=address, defaults={"verified": True, "primary": True})
-    return replaced
 
 
 def rekey() -> int:

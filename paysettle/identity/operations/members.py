@@ -2,7 +2,7 @@
 
 Whatever changes that holds the lock of the organisation's row and asks under it what the caller may do, so of two who
 demote each other one is too late. Money reads memberships in its own batch: a change acts on the very next call. Open
-invitations fall with their maker's right to make them.
+invitations fall with their maker's right to make them, API keys with their maker's membership.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from uuid import UUID
 from paysettle.identity import roles, standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Membership, Party, PartyKind
-from paysettle.identity.operations import open_invitations, recording
+from paysettle.identity.operations import live_keys, open_invitations, recording
 from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError, NotFound
@@ -155,6 +155,7 @@ def _end(member: Membership, *, by: Caller, at: datetime) -> None:
     member.version += 1
     _record(member, "removed", by=by, at=at)
     open_invitations.fall(organisation_id=member.party_id, made_by=member.user_id, role=None, by=by, at=at)
+    live_keys.fall_with_member(party_id=member.party_id, user_id=member.user_id, by=by, at=at)
 
 
 def _record(member: Membership, what: str, *, by: Caller, at: datetime, **further: str) -> None:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import AdminVerb, LoginSession, SessionEnd, User
-from paysettle.identity.operations import recording, sessions, staff
+from paysettle.identity.operations import live_keys, recording, sessions, staff
 from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError
@@ -20,7 +20,7 @@ class CannotDisableYourself(DomainError):
 
 
 def disable(*, by: Caller, user_id: UUID, reason: str) -> None:
-    """Keep a person out and end all their sessions: the very next call of each is refused.
+    """Keep a person out, end all their sessions and revoke the API keys they made: the very next call is refused.
 
     Members of staff are disabled by those who manage staff. Disabling twice changes nothing. Raises StaffOnly,
     StaffNotPermitted, ReasonMissing, CannotDisableYourself, NotFound, LastAdministrator.
@@ -31,7 +31,7 @@ def disable(*, by: Caller, user_id: UUID, reason: str) -> None:
 
 
 def enable(*, by: Caller, user_id: UUID, reason: str) -> None:
-    """Let a person sign in again; ended sessions stay ended.
+    """Let a person sign in again; ended sessions and keys stay ended.
 
     Raises StaffOnly, StaffNotPermitted, ReasonMissing, NotFound.
     """
@@ -54,6 +54,7 @@ def _set_active(*, by: Caller, user_id: UUID, active: bool, reason: str) -> None
         if not active:
             of_user = LoginSession.objects.filter(user=user)
             sessions.end_live(of_user, reason=SessionEnd.PERSON_DISABLED, by=by, at=now)
+            live_keys.fall_with_person(user_id=user.id, by=by, at=now)
         recording.admin_action(by=by, subject_kind="user", subject_id=user.id, verb=verb, reason=stored_reason, at=now)
         recording.event(
             stream=identifiers.show("usr", user.id),

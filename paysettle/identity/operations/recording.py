@@ -1,6 +1,7 @@
 """How this slice writes into the event log and the table of what staff did."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from structlog.contextvars import get_contextvars
@@ -9,8 +10,9 @@ from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity import roles
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import AdminAction, AdminVerb, User
+from paysettle.identity.models import AdminAction, AdminVerb, LoginSession, User
 from paysettle.identity.roles import StaffPermission
+from paysettle.identity.standing import SecondFactorRequired
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError
 
@@ -45,7 +47,7 @@ class StaffNotPermitted(DomainError):
 
 
 def event(
-    *, stream: str, version: int, type_: str, actor: str, party: str, at: datetime, data: dict[str, str] | None = None
+    *, stream: str, version: int, type_: str, actor: str, party: str, at: datetime, data: dict[str, Any] | None = None
 ) -> None:
     """Collect an event for the end of the transaction that is open; `type_` is like `person.disabled`."""
     request_id = get_contextvars().get("request_id") or identifiers.show("req", identifiers.new())
@@ -65,12 +67,17 @@ def event(
 
 
 def need_staff(by: Caller, needed: StaffPermission) -> None:
-    """Raise StaffOnly or StaffNotPermitted unless the caller may do this to others. Ask inside the transaction."""
+    """Raise unless the caller may do this to others; ask inside the transaction.
+
+    Raises StaffOnly, SecondFactorRequired (their session has not shown one), StaffNotPermitted.
+    """
     if by.user_id is None:
         return  # an operator at the command line, who could change the tables as well
     role = User.objects.filter(id=by.user_id, is_active=True).values_list("staff_role", flat=True).first()
     if not role:
         raise StaffOnly
+    if not LoginSession.objects.filter(id=by.session_id, user_id=by.user_id, second_factor_at__isnull=False).exists():
+        raise SecondFactorRequired
     if not roles.staff_allows(role, needed):
         raise StaffNotPermitted(needed)
 

@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from paysettle.identity import tokens
+from paysettle.identity import timeouts, tokens
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, RefreshToken, SessionEnd
 from paysettle.identity.operations import sessions
@@ -84,9 +84,10 @@ def spend(refresh_token: str) -> TokenPair:
         token = RefreshToken.objects.select_related("session__user").filter(digest=digest).first()
         if token is None or token.used_at is None:
             raise InvalidRefreshToken
-        if token.session.ended_at is not None or not token.session.user.is_active:
+        if not timeouts.is_live(token.session, now):
             raise SessionEnded
         if mine:
+            LoginSession.objects.filter(id=token.session_id).update(last_seen_at=now)
             return _issue(token.session, now=now)
         if now - token.used_at <= GRACE:
             raise RefreshInProgress

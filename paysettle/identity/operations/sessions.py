@@ -4,13 +4,13 @@ A LoginSession is live while `ended_at` is null. Ending it removes its Django se
 refresh token given to it is refused from then on.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
-from paysettle.identity import session_keys
+from paysettle.identity import devices, session_keys, timeouts
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, SessionEnd, User
 from paysettle.identity.operations import recording
@@ -22,9 +22,6 @@ from paysettle.kernel.transactions import Transaction
 
 FORGET_BATCH_MAX = 1000
 
-SESSION_LIFE = timedelta(days=30)
-"""How long a session lives at most, however busy it is: afterwards the person signs in again."""
-
 
 class PersonDisabled(DomainError):
     """The person has been disabled and may not sign in."""
@@ -34,8 +31,11 @@ class PersonDisabled(DomainError):
     title = "This person may not sign in."
 
 
-def begin(user: User, django_session_key: str) -> LoginSession:
-    """Begin the session that goes with a Django session; raise PersonDisabled if the person may not sign in."""
+def begin(user: User, django_session_key: str, *, user_agent: str = "", second_factor: bool = False) -> LoginSession:
+    """Begin the session that goes with a Django session; raise PersonDisabled if the person may not sign in.
+
+    `second_factor` tells whether one was shown at this sign-in.
+    """
 
     def work(tx: Transaction) -> LoginSession:
         # The row lock decides between a sign-in and a disabling at the same time: the second sees the first.
@@ -46,8 +46,12 @@ def begin(user: User, django_session_key: str) -> LoginSession:
         session = LoginSession.objects.create(
             user=locked,
             django_session=session_keys.digest(django_session_key),
+            device=devices.describe(user_agent),
             created_at=now,
-            expires_at=now + SESSION_LIFE,
+            authenticated_at=now,
+            second_factor_at=now if second_factor else None,
+            last_seen_at=now,
+            expires_at=now + timeouts.limits(staff=locked.is_staff).life,
         )
         _record(session, type_="session.begun", version=1, caller=_self_caller(locked), at=now)
         return session
@@ -55,14 +59,55 @@ def begin(user: User, django_session_key: str) -> LoginSession:
     return transactions.run(work)
 
 
-def end(*, by: Caller, session_id: UUID) -> None:
-    """End one session: one's own, or as staff who may, anybody's. Ending it twice changes nothing. Raises NotFound."""
+def renew(*, session_id: UUID, second_factor: bool) -> None:
+    """Note that a session has just shown once more who is there; `second_factor` tells whether by one."""
 
     def work(tx: Transaction) -> None:
-        session = LoginSession.objects.filter(id=session_id).first()
-        if session is None or not _may_end(by, session.user_id):
+        now = tx.read_clock()
+        shown = {"authenticated_at": now, **({"second_factor_at": now} if second_factor else {})}
+        LoginSession.objects.filter(id=session_id).update(**shown)
+
+    transactions.run(work)
+
+
+def seen(session: LoginSession, now: datetime) -> None:
+    """Note that something was seen of a session; nothing is written when that was noted a moment ago."""
+    if now - session.last_seen_at > timeouts.SEEN_EVERY:
+        transactions.run(lambda _tx: LoginSession.objects.filter(id=session.id).update(last_seen_at=now))
+
+
+def rename(*, by: Caller, session_id: UUID, name: str) -> LoginSession:
+    """Give one of one's own live sessions a name and return it. Raises NotFound."""
+
+    def work(tx: Transaction) -> LoginSession:
+        own = LoginSession.objects.select_related("user").filter(id=session_id, user_id=by.person_id).first()
+        if own is None or not timeouts.is_live(own, tx.read_clock()):
             raise NotFound
-        end_live(LoginSession.objects.filter(id=session_id), reason=SessionEnd.REVOKED, by=by, at=tx.read_clock())
+        LoginSession.objects.filter(id=own.id).update(name=name)
+        own.name = name
+        return own
+
+    return transactions.run(work)
+
+
+def end_others(*, by: Caller) -> int:
+    """End all sessions of the person but the one that asks; return how many there were."""
+
+    def work(tx: Transaction) -> int:
+        others = LoginSession.objects.filter(user_id=by.person_id).exclude(id=by.session_id)
+        return end_live(others, reason=SessionEnd.REVOKED, by=by, at=tx.read_clock())
+
+    return transactions.run(work)
+
+
+def end(*, by: Caller, session_id: UUID) -> None:
+    """End one of one's own sessions; one that has ended stays so. Raises NotFound."""
+
+    def work(tx: Transaction) -> None:
+        own = LoginSession.objects.filter(id=session_id, user_id=by.person_id)
+        if not own.exists():
+            raise NotFound
+        end_live(own, reason=SessionEnd.REVOKED, by=by, at=tx.read_clock())
 
     transactions.run(work)
 

@@ -59,6 +59,14 @@ class App:
         """Prove once more who is there, as a change of address asks for."""
         return self.call("POST", f"{AUTH}/auth/reauthenticate", {"password": password})
 
+    def enter_code(self, code: str) -> "Answer":
+        """Send the code of the second factor, the second step of signing in."""
+        return self.call("POST", f"{AUTH}/auth/2fa/authenticate", {"code": code})
+
+    def show_code_again(self, code: str) -> "Answer":
+        """Prove once more who is there, by a code."""
+        return self.call("POST", f"{AUTH}/auth/2fa/reauthenticate", {"code": code})
+
     def sign_out(self) -> "Answer":
         """End the session."""
         return self.call("DELETE", f"{AUTH}/auth/session")

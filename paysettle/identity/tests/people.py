@@ -8,6 +8,7 @@ from paysettle.identity.models import LoginSession, User
 from paysettle.identity.operations import refresh_tokens, registration, sessions
 from paysettle.identity.roles import StaffRole
 from paysettle.identity.tests.app_client import PASSWORD, App
+from tests.codes import give_second_factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,11 @@ class Person:
 
 
 def person(name: str, *, staff: bool = False) -> Person:
-    """Make somebody whose handle begins with the name."""
+    """Make somebody whose handle begins with the name; staff have a second factor and have shown it."""
     handle = f"{name}-{secrets.token_hex(4)}"
     email = f"{handle}@example.org"
     role = StaffRole.ADMINISTRATOR if staff else None
     user = registration.register(handle=handle, email=email, password=PASSWORD, verified=True, staff_role=role)
-    return Person(user, sessions.begin(user, secrets.token_hex(16)), email)
+    if staff:
+        give_second_factor(user)
+    return Person(user, sessions.begin(user, secrets.token_hex(16), second_factor=staff), email)

@@ -100,7 +100,7 @@ def duplicates_taken(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_question_to_the_database(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(standing, "check", lambda _caller, _needed: None)
+    patch.setattr(standing, "check", lambda *_, **__: None)
 
 
 def any_token_of_ours(patch: pytest.MonkeyPatch) -> None:

@@ -86,38 +86,6 @@ def test_other_spellings_are_the_same_address(spelling: Callable[[str], str]) ->
         addresses.verify(by=unverified("ben"), email=spelling(email))
 
 
-def test_a_new_address_replaces_the_old_one_and_frees_it() -> None:
-    ana = person("ana")
-    app = App()
-    app.sign_in(username=ana.handle)
-    new = new_address()
-    assert app.call("POST", f"{AUTH}/account/email", {"email": new}).status == 401  # a stolen session is not enough
-    assert app.show_password_again().status == 200
-    assert app.call("POST", f"{AUTH}/account/email", {"email": new}).status == 200
-    code = code_mailed_to(new)
-    assert code is not None
-    mail.outbox.clear()
-    assert app.verify(code).status == 200
-
-    assert queries.people_with_verified_address(new) == [ana.user]
-    assert queries.people_with_verified_address(ana.email) == []
-    assert list(EmailAddress.objects.filter(user=ana.user).values_list("email", flat=True)) == [new]
-    assert User.objects.get(id=ana.user.id).email == new
-    assert [message.to for message in mail.outbox] == [[ana.email]]  # the old one is told
-    assert App().sign_in(email=ana.email).status == 400
-    assert App().sign_in(email=new).status == 200
-    addresses.verify(by=unverified("ben"), email=ana.email)
-
-
-def test_a_verified_address_cannot_be_removed() -> None:
-    ana = person("ana")
-    app = App()
-    app.sign_in(username=ana.handle)
-    answer = app.call("DELETE", f"{AUTH}/account/email", {"email": ana.email})
-    assert answer.code == "cannot_remove_primary_email"
-    assert queries.people_with_verified_address(ana.email) == [ana.user]
-
-
 def test_no_code_for_a_new_password_goes_to_an_address_that_was_only_claimed() -> None:
     """Otherwise that code would count as its verification, past the unique digest."""
     email, handle = new_address(), f"eve-{secrets.token_hex(4)}"

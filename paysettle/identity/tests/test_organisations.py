@@ -149,7 +149,7 @@ def test_a_foreign_organisation_and_none_answer_alike() -> None:
 def test_control_without_that_care_a_foreign_one_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: whoever does not belong to it is told so, and thereby that it exists."""
 
-    def as_it_is(caller: Caller, named: str, needed: Permission | None) -> Caller:
+    def as_it_is(caller: Caller, named: str, needed: Permission | None, **_: bool) -> Caller:
         acting = caller.acting_for(identifiers.parse("par", named))
         standing.check(acting, needed)
         return acting

@@ -25,6 +25,13 @@ OPERATOR = Caller(party_id=SYSTEM, operator="tests")
 WHY = "a test"
 
 
+def appointed(name: str, role: StaffRole) -> Person:
+    """Make a member of staff in a role, with a second factor that their session has shown."""
+    made = person(name, staff=True)
+    staff.appoint(by=OPERATOR, user_id=made.user.id, role=role, reason=WHY)
+    return made
+
+
 def role_of(who: Person) -> str:
     return User.objects.get(id=who.user.id).staff_role
 
@@ -61,8 +68,7 @@ def test_an_administrator_appoints_changes_and_dismisses() -> None:
 
 @pytest.mark.parametrize("role", [role for role in StaffRole if role != StaffRole.ADMINISTRATOR])
 def test_nobody_else_does(role: StaffRole) -> None:
-    dara, ana = person("dara"), person("ana")
-    staff.appoint(by=OPERATOR, user_id=dara.user.id, role=role, reason=WHY)
+    dara, ana = appointed("dara", role), person("ana")
     deeds: list[Callable[[], None]] = [
         lambda: staff.appoint(by=dara.caller, user_id=ana.user.id, role=StaffRole.SUPPORT, reason=WHY),
         lambda: staff.appoint(by=dara.caller, user_id=dara.user.id, role=StaffRole.ADMINISTRATOR, reason=WHY),
@@ -120,8 +126,7 @@ def test_the_last_administrator_remains(way: str) -> None:
 
 
 def test_staff_are_kept_out_by_those_who_manage_staff() -> None:
-    risk, dara = person("risk"), person("dara", staff=True)
-    staff.appoint(by=OPERATOR, user_id=risk.user.id, role=StaffRole.RISK_REVIEWER, reason=WHY)
+    risk, dara = appointed("risk", StaffRole.RISK_REVIEWER), person("dara", staff=True)
     deeds: list[Callable[[], None]] = [
         lambda: people.disable(by=risk.caller, user_id=dara.user.id, reason=WHY),
         lambda: parties.disable(by=risk.caller, party_id=dara.user.own_party_id, reason=WHY),

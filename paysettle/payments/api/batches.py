@@ -1,11 +1,12 @@
 """Payment batches over HTTP: up to 10,000 orders in one call, each with its own outcome."""
 
-import json
 from concurrent.futures import TimeoutError as StillRunning
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +17,7 @@ from paysettle.api.validators import KEY_LENGTH_MAX, Fields, check_key, idempote
 from paysettle.identity.authentication import Needs, caller_of
 from paysettle.identity.caller import Caller
 from paysettle.identity.roles import Permission
-from paysettle.kernel import batch, identifiers, times
+from paysettle.kernel import batch, compact_json, identifiers, times
 from paysettle.kernel.errors import DomainError, FieldError, InvalidRequest
 from paysettle.kernel.idempotency import Answer
 from paysettle.payments import bulk_runner, queries
@@ -44,9 +45,9 @@ class PaymentBatches(APIView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Carry out many orders, each for itself. 200 with all outcomes if done in time, else 202: look again later."""
-        caller, key = caller_of(request), idempotency_key(request)
-        items = _items(body.read(request._request, size_max=BODY_SIZE_MAX), caller)
-        order = batch_order(by=caller, key=key, items=items, request_id=request_ids.current())
+        caller, key, batch_id = caller_of(request), idempotency_key(request), identifiers.new()
+        items = _items(body.read(request._request, size_max=BODY_SIZE_MAX), caller.after_its_session(), batch_id)
+        order = batch_order(by=caller, key=key, items=items, request_id=request_ids.current(), batch_id=batch_id)
         (outcome,) = batch.run(submit_batch, [order])
         if isinstance(outcome, DomainError):
             return problems.response(outcome)
@@ -63,10 +64,10 @@ class PaymentBatchDetail(APIView):
         parameters=[schemas.ACTING_PARTY],
         responses=schemas.answers(200, BATCH, 401, 403, 404),
     )
-    def get(self, request: Request, batch_id: str) -> Response:
+    def get(self, request: Request, batch_id: str) -> HttpResponse:
         """Return how far a batch is; its outcomes when it is done."""
         found = queries.batch(party_id=caller_of(request).party_id, batch_id=schemas.path_id("bat", batch_id))
-        return Response(_document(found))
+        return HttpResponse(_text(found), content_type="application/json")
 
 
 class PaymentBatchItems(APIView):
@@ -87,20 +88,20 @@ class PaymentBatchItems(APIView):
         rows = queries.batch_items(found.id, after=-1 if after is None else after, limit=limit + 1)
         more = len(rows) > limit
         rows = rows[:limit]
-        link = pagination.link(request, pagination.encode_cursor("item", str(rows[-1].n))) if more else None
-        return Response({"data": [_item(row) for row in rows], "next": link})
+        link = pagination.link(request, pagination.encode_cursor("item", str(rows[-1]["n"]))) if more else None
+        return Response({"data": rows, "next": link})
 
 
-def _items(sent: body.Body, caller: Caller) -> list[BatchItem]:
+def _items(sent: body.Body, caller: Caller, batch_id: UUID) -> list[BatchItem]:
     """Read the items of a batch; what is wrong with one is its outcome, what is wrong with the whole is raised."""
     fields = Fields(sent)
     entries = fields.entries("items", most=ITEMS_MAX)
     fields.check()
-    return [_read(n, entry, caller) for n, entry in enumerate(entries)]
+    name = identifiers.show("bat", batch_id)
+    return [_read(n, entry, caller, request_id=f"{name}.{n}") for n, entry in enumerate(entries)]
 
 
-def _read(n: int, entry: Any, caller: Caller) -> BatchItem:
-    request_id = f"{request_ids.current()}.{n}"
+def _read(n: int, entry: Any, caller: Caller, *, request_id: str) -> BatchItem:
     key = ""
     try:
         if not isinstance(entry, dict):
@@ -128,34 +129,27 @@ def _answer(stored: Answer, order: BatchOrder) -> HttpResponse:
         with suppress(StillRunning):
             bulk_runner.start(found.id, order).result(timeout=WAIT_S)
         found.refresh_from_db()
-    response = JsonResponse(_document(found), status=202 if found.finished_at is None else 200)
+    status = HTTPStatus.ACCEPTED if found.finished_at is None else HTTPStatus.OK
+    response = HttpResponse(_text(found), status=status, content_type="application/json")
     response.headers["Location"] = f"/api/v1/payment-batches/{identifiers.show('bat', found.id)}"
     if stored.replayed:
         problems.mark_replayed(response, stored)
     return response
 
 
-def _document(found: Any) -> dict[str, Any]:
+def _text(found: Any) -> str:
+    """Return the document of a batch as JSON; what is stored of its outcomes goes out as it is."""
     succeeded, refused = queries.batch_counts(found.id)
-    finished = found.finished_at is not None
-    return {
-        "id": identifiers.show("bat", found.id),
-        "state": "done" if finished else "processing",
-        "total": found.total,
-        "succeeded": succeeded,
-        "refused": refused,
-        "created_at": times.show(found.created_at),
-        "finished_at": times.show(found.finished_at) if finished else None,
-        "items": [_item(row) for row in queries.batch_items(found.id, after=-1, limit=ITEMS_MAX)] if finished else [],
-    }
-
-
-def _item(row: queries.ItemOutcome) -> dict[str, Any]:
-    outcome = json.loads(row.outcome) if row.outcome else {}
-    return {
-        "n": row.n,
-        "key": row.key,
-        "status": row.status or None,
-        "payment": outcome.get("id"),
-        "problem": {name: outcome[name] for name in ("code", "detail", "errors") if name in outcome} or None,
-    }
+    finished = found.finished_at
+    return compact_json.dumps(
+        {
+            "id": identifiers.show("bat", found.id),
+            "state": "processing" if finished is None else "done",
+            "total": found.total,
+            "succeeded": succeeded,
+            "refused": refused,
+            "created_at": times.show(found.created_at),
+            "finished_at": None if finished is None else times.show(finished),
+            "items": compact_json.joined([] if finished is None else queries.batch_outcomes(found.id)),
+        }
+    )

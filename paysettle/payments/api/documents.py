@@ -3,10 +3,12 @@
 from rest_framework import serializers
 
 from paysettle.api.schemas import FieldErrorDocument, MoneyDocument, MoneyOrder, PartyDocument, ProblemDocument, page_of
+from paysettle.identity.limit_rules import Reason
 from paysettle.payments.lifecycle import State
 from paysettle.payments.rules import HOLD_LIFE_MAX, HOLD_LIFE_MIN, NOTE_LENGTH_MAX, REFERENCE_LENGTH_MAX
 
 STATES = [state.value for state in State]
+REASONS = [reason.value for reason in Reason]
 
 
 class PaymentOrderDocument(serializers.Serializer[None]):
@@ -28,6 +30,14 @@ class PaymentOrderDocument(serializers.Serializer[None]):
     )
 
 
+class PaymentApprovalDocument(serializers.Serializer[None]):
+    """What a payment needs before it moves."""
+
+    needed = serializers.IntegerField(help_text="How many distinct people must approve, none of them its maker.")
+    approved = serializers.IntegerField(help_text="How many have.")
+    reason = serializers.ChoiceField(choices=REASONS, help_text="Which limit it is above, or a rule of the policy.")
+
+
 class PaymentDocument(serializers.Serializer[None]):
     """A payment."""
 
@@ -40,7 +50,10 @@ class PaymentDocument(serializers.Serializer[None]):
     note = serializers.CharField(allow_blank=True)
     reference = serializers.CharField(allow_blank=True)
     metadata = serializers.DictField(child=serializers.CharField())
-    state = serializers.ChoiceField(choices=STATES)
+    state = serializers.ChoiceField(
+        choices=STATES, help_text="`pending_approval`: it waits for others of the payer's organisation."
+    )
+    approval = PaymentApprovalDocument(allow_null=True, help_text="Shown to the payer; null if nobody had to approve.")
     expires_at = serializers.DateTimeField(allow_null=True, help_text="When held money goes back by itself.")
     created_at = serializers.DateTimeField()
 
@@ -112,6 +125,7 @@ class BatchItemDocument(serializers.Serializer[None]):
     key = serializers.CharField()
     status = serializers.IntegerField(allow_null=True, help_text="As a single payment would have been answered.")
     payment = serializers.CharField(allow_null=True, help_text="`pay_…`")
+    state = serializers.ChoiceField(choices=STATES, allow_null=True, help_text="As the payment began.")
     problem = BatchProblemDocument(allow_null=True)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a payment, over HTTP: capture, release, refund."""
+"""What becomes of a payment, over HTTP: approve, reject, withdraw; capture, release, refund."""
 
 from typing import Any
 
@@ -21,6 +21,57 @@ from paysettle.payments.operations.moves import MovePayment, PaymentMove, move_p
 from paysettle.payments.rules import NOTE_LENGTH_MAX
 
 _REFUSALS = (400, 401, 403, 404, 409, 413, 415, 422, 503)
+
+
+class Approve(APIView):
+    """Approving what somebody else of the organisation has ordered."""
+
+    needs = Needs(post=Permission.PAYMENT_APPROVE)
+
+    @extend_schema(
+        operation_id="approve_payment",
+        parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
+        request=None,
+        responses=schemas.answers(200, PAYMENT, *_REFUSALS),
+    )
+    def post(self, request: Request, payment_id: str) -> HttpResponse:
+        """Approve a payment that waits, never one's own; with the last approval that it needs the money moves.
+
+        What is approved cannot change: payee and amount of a payment stay as they were when it was made.
+        """
+        return _move(request, payment_id, Verb.APPROVE, move_payment)
+
+
+class Reject(APIView):
+    """Refusing what somebody else of the organisation has ordered."""
+
+    needs = Needs(post=Permission.PAYMENT_APPROVE)
+
+    @extend_schema(
+        operation_id="reject_payment",
+        parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
+        request=None,
+        responses=schemas.answers(200, PAYMENT, *_REFUSALS),
+    )
+    def post(self, request: Request, payment_id: str) -> HttpResponse:
+        """Reject a payment that waits: one is enough, and its money is free again."""
+        return _move(request, payment_id, Verb.REJECT, move_payment)
+
+
+class Withdraw(APIView):
+    """Taking back what one has ordered."""
+
+    needs = Needs(post=Permission.PAY)
+
+    @extend_schema(
+        operation_id="withdraw_payment",
+        parameters=[schemas.ACTING_PARTY, schemas.IDEMPOTENCY_KEY],
+        request=None,
+        responses=schemas.answers(200, PAYMENT, *_REFUSALS),
+    )
+    def post(self, request: Request, payment_id: str) -> HttpResponse:
+        """Take back a payment of one's own that still waits for approval."""
+        return _move(request, payment_id, Verb.WITHDRAW, move_payment)
 
 
 class Captures(APIView):
@@ -86,7 +137,7 @@ def _move(request: Request, payment_id: str, what: Verb, operation: MovePayment)
     key = idempotency_key(request)
     wanted = schemas.path_id("pay", payment_id)
     fields = Fields(body.read_optional(request._request))
-    amount = fields.money_or_none("amount") if what is not Verb.RELEASE else None
+    amount = fields.money_or_none("amount") if what in {Verb.CAPTURE, Verb.REFUND} else None
     final = fields.flag("final") if what is Verb.CAPTURE else False
     reason = fields.text("reason", longest=NOTE_LENGTH_MAX, required=False) if what is Verb.REFUND else ""
     fields.check()

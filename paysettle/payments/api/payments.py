@@ -1,5 +1,7 @@
 """Payments over HTTP. The hot route is one plain async view; it shares its parts with the DRF views of `api/`."""
 
+from functools import partial
+
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -9,7 +11,7 @@ from rest_framework.views import APIView
 
 from paysettle.api import body, negotiation, pagination, problems, request_ids, schemas
 from paysettle.api.validators import Fields, check_key, idempotency_key
-from paysettle.identity.authentication import Needs, bearer_caller, caller_of
+from paysettle.identity.authentication import Needs, caller_of, caller_on_loop
 from paysettle.identity.roles import Permission
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.lane import lane
@@ -24,7 +26,7 @@ from paysettle.payments.operations.send import PaymentOrder, send_payment
 async def create_payment(request: HttpRequest) -> HttpResponse:
     """Pay someone: read the order, hand it to the lane, answer after COMMIT."""
     try:
-        answer = await lane.answer(send_payment, _order(request))
+        answer = await lane.answer(send_payment, await _order(request))
     except DomainError as refusal:
         return problems.response(refusal)
     except Exception:
@@ -32,9 +34,9 @@ async def create_payment(request: HttpRequest) -> HttpResponse:
     return problems.answer_response(answer)
 
 
-def _order(request: HttpRequest) -> PaymentOrder:
+async def _order(request: HttpRequest) -> PaymentOrder:
     negotiation.require_json(request)
-    caller = bearer_caller(request)
+    caller = await caller_on_loop(request)
     key = idempotency_key(request)
     fields = Fields(body.read(request))
     order = payment_order(fields, by=caller, key=key, request_id=request_ids.current())
@@ -60,7 +62,7 @@ class Payments(APIView):
         rows = queries.payments_of(party_id, filters.read(request))
         if key is not None:
             rows = rows & queries.by_key(party_id=party_id, key=check_key(key))
-        return Response(pagination.page(request, rows, queries.payment_documents))
+        return Response(pagination.page(request, rows, partial(queries.payment_documents, seen_by=party_id)))
 
     @extend_schema(
         operation_id="create_payment",

@@ -1,18 +1,20 @@
 """Many payments in one call, each with a key and an outcome of its own.
 
-The batch and its items are stored first, then carried out in chunks, each chunk one transaction. An item's effect is
-protected by its own key, the same that a single payment would use: whatever is carried out again changes nothing and
-gets the same outcome. So a batch that was interrupted is simply carried out again from its first open item; the claim
-on a batch only saves two processes from doing the same work.
+The batch and its orders are stored first, in parts, then carried out part by part, each in one transaction. An order's
+effect is protected by its own key, the same that a single payment would use: whatever is carried out again changes
+nothing and gets the same outcome. So a batch that was interrupted is simply carried out again from its first open part;
+the claim on a batch only saves two processes from doing the same work.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from paysettle.identity import step_up
 from paysettle.identity.caller import Caller
 from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
@@ -23,15 +25,25 @@ from paysettle.kernel.idempotency import Answer, Item, fingerprint
 from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import Transaction
 from paysettle.payments import queries
-from paysettle.payments.models import PaymentBatch, PaymentBatchItem
+from paysettle.payments.models import PaymentBatch, PaymentBatchPart
 from paysettle.payments.operations.send import PaymentOrder, send_payment
-from paysettle.payments.queries import OpenItem
 
 ITEMS_MAX = 10_000
-CHUNK_ITEMS_MAX = 500
+PART_ITEMS_MAX = 500
 CLAIM = timedelta(seconds=30)
 
-_ITEM_COLUMNS = ("id", "batch_id", "n", "item_key", "said", "status", "outcome")
+_BATCH_COLUMNS = (
+    "id",
+    "party_id",
+    "user_id",
+    "key_id",
+    "total",
+    "done",
+    "claimed_until",
+    "created_at",
+    "finished_at",
+)
+_PART_COLUMNS = ("id", "batch_id", "first", "last", "orders", "is_open", "succeeded", "refused", "outcomes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,7 @@ class BatchOrder(Item):
     """Carry these orders out, each for itself."""
 
     by: Caller
+    batch_id: UUID
     items: Sequence[BatchItem]
 
 
@@ -70,41 +83,45 @@ class _SubmitBook(Book[BatchOrder]):
         self._tx = tx
         self._standing = Standing(tx, [order.by for order in orders], [])
         self._batches: list[tuple[Any, ...]] = []
-        self._items: list[tuple[Any, ...]] = []
+        self._parts: list[tuple[Any, ...]] = []
 
     def admit(self, item: BatchOrder) -> None:
         self._standing.admit(item.by, Permission.PAY)
 
     def decide(self, item: BatchOrder, now: datetime) -> Success:
-        batch_id = identifiers.new()
-        user_id = item.by.user_id or identifiers.SYSTEM
+        # Here and not item by item: they are carried out without the session, perhaps after it.
+        if any(one.order is not None and step_up.concerns(one.order.money.amount_minor) for one in item.items):
+            self._standing.check_fresh(item.by, now)
+        user_id, total = item.by.user_id or identifiers.SYSTEM, len(item.items)
         times = (self._tx.time(now + CLAIM), self._tx.time(now))
-        self._batches.append((batch_id.bytes, item.party_id.bytes, user_id.bytes, len(item.items), 0, *times, None))
-        for n, one in enumerate(item.items):
-            stored = "" if one.order is None else compact_json.dumps(_stored(one.order))
-            status, outcome = (
-                (0, "") if one.problem is None else (one.problem["status"], compact_json.dumps(one.problem))
-            )
-            self._items.append((identifiers.new().bytes, batch_id.bytes, n, one.key, stored, status, outcome))
-        return Success(batch_id, 202, {"id": identifiers.show("bat", batch_id)})
+        key_id = None if item.by.key_id is None else item.by.key_id.bytes
+        whose = (item.batch_id.bytes, item.party_id.bytes, user_id.bytes, key_id)
+        self._batches.append((*whose, total, 0, *times, None))
+        for first in range(0, total, PART_ITEMS_MAX):
+            items = item.items[first : first + PART_ITEMS_MAX]
+            orders = compact_json.dumps([_stored(one) for one in items])
+            part_id, last = identifiers.new(), first + len(items) - 1
+            self._parts.append((part_id.bytes, item.batch_id.bytes, first, last, orders, True, 0, 0, ""))
+        return Success(item.batch_id, HTTPStatus.ACCEPTED, {"id": identifiers.show("bat", item.batch_id)})
 
     def write(self) -> None:
-        columns = ("id", "party_id", "user_id", "total", "done", "claimed_until", "created_at", "finished_at")
-        self._tx.insert("payments_batch", columns, self._batches)
-        self._tx.insert("payments_batch_item", _ITEM_COLUMNS, self._items)
+        self._tx.insert("payments_batch", _BATCH_COLUMNS, self._batches)
+        self._tx.insert("payments_batch_part", _PART_COLUMNS, self._parts)
 
 
 def carry_out(batch_id: UUID, order: BatchOrder | None = None) -> None:
-    """Carry out the open items of a batch, chunk by chunk, and finish it.
+    """Carry out the open parts of a batch, one after the other, and finish it.
 
     `order` is the batch as it came in; without it, it is read back. Raises Unavailable or OutcomeUnknown when the
     database goes away; the worker then carries on later.
     """
     found = PaymentBatch.objects.get(id=batch_id)
-    caller = Caller(party_id=found.party_id, user_id=found.user_id)
-    while chunk := queries.open_items(batch_id, limit=CHUNK_ITEMS_MAX):
-        outcomes = batch.run(send_payment, _orders(batch_id, chunk, caller, order))
-        _keep(batch_id, chunk, outcomes)
+    # The session in which it was accepted may end; a key is asked about again for each part, as is the person.
+    caller = Caller(party_id=found.party_id, user_id=found.user_id, key_id=found.key_id)
+    for part in queries.open_parts(batch_id):
+        items = _read_back(part, caller) if order is None else order.items[part.first : part.last + 1]
+        outcomes = iter(batch.run(send_payment, [item.order for item in items if item.order is not None]))
+        _keep(part, items, outcomes)
     _finish(batch_id)
 
 
@@ -122,87 +139,106 @@ def claim_interrupted() -> UUID | None:
     return transactions.run(work)
 
 
-def _orders(batch_id: UUID, chunk: Sequence[OpenItem], caller: Caller, whole: BatchOrder | None) -> list[PaymentOrder]:
-    """Return the orders of a chunk: the same whether they are still here or are read back."""
-    name = identifiers.show("bat", batch_id)
-    if whole is None:
-        said = queries.said(item.id for item in chunk)
-        return [_read_back(said[item.id], key=item.key, by=caller, request_id=f"{name}.{item.n}") for item in chunk]
-    here = [(item.n, whole.items[item.n].order) for item in chunk]
-    return [replace(order, by=caller, request_id=f"{name}.{n}") for n, order in here if order is not None]
-
-
-def _keep(batch_id: UUID, chunk: Sequence[OpenItem], outcomes: Sequence[Outcome]) -> None:
-    """Store the outcomes of a chunk and keep the claim. An outage is no outcome: it is raised, nothing is stored."""
-    rows = []
-    for item, outcome in zip(chunk, outcomes, strict=True):
-        if isinstance(outcome, Unavailable | OutcomeUnknown):
-            raise outcome
-        status, text = _shown(batch_id, item, outcome)
-        rows.append((item.id.bytes, status, text, 0))
+def _keep(part: PaymentBatchPart, items: Sequence[BatchItem], outcomes: Iterator[Outcome]) -> None:
+    """Store the outcomes of a part and keep the claim. An outage is no outcome: it is raised, nothing is stored."""
+    shown = [
+        _problem(n, item.key, item.problem) if item.problem is not None else _shown(n, item.key, next(outcomes))
+        for n, item in enumerate(items, start=part.first)
+    ]
+    succeeded = sum(one["problem"] is None for one in shown)
+    text = compact_json.dumps(shown)
 
     def work(tx: Transaction) -> None:
-        tx.update("payments_batch_item", ("status", "outcome"), rows, guard=("status",))
-        done = PaymentBatchItem.objects.filter(batch_id=batch_id).exclude(status=0).count()
-        PaymentBatch.objects.filter(id=batch_id).update(done=done, claimed_until=tx.read_clock() + CLAIM)
+        mine = PaymentBatchPart.objects.filter(id=part.id, is_open=True)
+        mine.update(is_open=False, succeeded=succeeded, refused=len(shown) - succeeded, outcomes=text)
+        of_batch = PaymentBatch.objects.filter(id=part.batch_id, done__lte=part.last)  # a twin may be further on
+        of_batch.update(done=part.last + 1, claimed_until=tx.read_clock() + CLAIM)
 
     transactions.run(work)
 
 
 def _finish(batch_id: UUID) -> None:
     def work(tx: Transaction) -> None:
-        found = PaymentBatch.objects.filter(id=batch_id, finished_at=None)
-        found.update(finished_at=tx.read_clock(), done=PaymentBatchItem.objects.filter(batch_id=batch_id).count())
+        PaymentBatch.objects.filter(id=batch_id, finished_at=None).update(finished_at=tx.read_clock())
 
     transactions.run(work)
 
 
-def _shown(batch_id: UUID, item: OpenItem, outcome: Outcome) -> tuple[int, str]:
-    """Return status and document of an item's outcome: the payment's id, or code and detail of the problem."""
-    if isinstance(outcome, Answer):
-        status, document = outcome.status, outcome.document()
-    else:
-        status, document = outcome.status, outcome.problem(request_id=f"{batch_id}-{item.n}")
-    names = ("id", "state") if status < 400 else ("code", "detail", "errors")
-    return status, compact_json.dumps({name: document[name] for name in names if name in document})
+def _shown(n: int, key: str, outcome: Outcome) -> dict[str, Any]:
+    """Return an item and its outcome: the payment, or code and detail of the problem."""
+    if isinstance(outcome, Unavailable | OutcomeUnknown):
+        raise outcome
+    if not isinstance(outcome, Answer):
+        return _problem(n, key, outcome.problem(request_id=""))
+    if outcome.object_id is None:
+        return _problem(n, key, outcome.document())
+    document = outcome.document()
+    payment, state = document["id"], document["state"]
+    return {"n": n, "key": key, "status": outcome.status, "payment": payment, "state": state, "problem": None}
 
 
-def _stored(order: PaymentOrder) -> dict[str, Any]:
-    hold_for_s = None if order.hold_for is None else order.hold_for.total_seconds()
+def _problem(n: int, key: str, document: dict[str, Any]) -> dict[str, Any]:
+    problem = {name: document[name] for name in ("code", "detail", "errors") if name in document}
+    return {"n": n, "key": key, "status": document["status"], "payment": None, "state": None, "problem": problem}
+
+
+def _stored(item: BatchItem) -> dict[str, Any]:
+    order = item.order
+    if order is None:
+        return {"key": item.key, "problem": item.problem}
     return {
+        "key": item.key,
         "payee": order.payee,
-        "money": asdict(order.money),
+        "amount_minor": order.money.amount_minor,
+        "currency": order.money.currency,
         "note": order.note,
         "reference": order.reference,
         "metadata": order.metadata,
-        "hold_for_s": hold_for_s,
+        "hold_for_s": None if order.hold_for is None else order.hold_for.total_seconds(),
         "fingerprint": order.fingerprint.hex(),
+        "request_id": order.request_id,
     }
 
 
-def _read_back(said: str, *, key: str, by: Caller, request_id: str) -> PaymentOrder:
-    stored = json.loads(said)
+def _read_back(part: PaymentBatchPart, by: Caller) -> list[BatchItem]:
+    """Return the items of a part as they came in."""
+    return [_item(stored, by) for stored in json.loads(part.orders)]
+
+
+def _item(stored: dict[str, Any], by: Caller) -> BatchItem:
+    if "problem" in stored:
+        return BatchItem(stored["key"], None, stored["problem"])
     hold_for_s = stored["hold_for_s"]
-    return PaymentOrder(
+    order = PaymentOrder(
         party_id=by.party_id,
-        key=key,
+        key=stored["key"],
         fingerprint=bytes.fromhex(stored["fingerprint"]),
-        request_id=request_id,
+        request_id=stored["request_id"],
         by=by,
         payee=stored["payee"],
-        money=Money(**stored["money"]),
+        money=Money(stored["amount_minor"], stored["currency"]),
         note=stored["note"],
         reference=stored["reference"],
         metadata=stored["metadata"],
         hold_for=None if hold_for_s is None else timedelta(seconds=hold_for_s),
     )
+    return BatchItem(stored["key"], order, None)
 
 
-def batch_order(*, by: Caller, key: str, items: Sequence[BatchItem], request_id: str) -> BatchOrder:
-    """Return the order of a batch, with the fingerprint of its content."""
+def batch_order(*, by: Caller, key: str, items: Sequence[BatchItem], request_id: str, batch_id: UUID) -> BatchOrder:
+    """Return the order of a batch, with the fingerprint of its content. `batch_id` is the id that it gets if it is new.
+
+    The orders in it are carried out for whoever they name: without a session, since they outlive it.
+    """
     said = [[one.key, one.order.fingerprint.hex() if one.order else one.problem] for one in items]
     return BatchOrder(
-        party_id=by.party_id, key=key, fingerprint=fingerprint("v1", said), request_id=request_id, by=by, items=items
+        party_id=by.party_id,
+        key=key,
+        fingerprint=fingerprint("v1", said),
+        request_id=request_id,
+        by=by,
+        batch_id=batch_id,
+        items=items,
     )
 
 

@@ -1,18 +1,20 @@
-"""What becomes of a payment that exists: captured, released, expired, refunded. One operation carries them all out.
+"""What becomes of a payment that exists: approved, captured, released, expired, refunded. One operation does it all.
 
-A move locks its payment first, then its hold, then the wallets.
+A move locks its payment first, then its hold, then the wallets, then the limit of who refunds.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity.caller import Caller
+from paysettle.identity.limits import Limits
 from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
 from paysettle.kernel import identifiers
@@ -25,17 +27,31 @@ from paysettle.ledger import accounts
 from paysettle.ledger.posting import Group, Posting
 from paysettle.ledger.rules import HoldClosed, Transfer
 from paysettle.payments import documents
-from paysettle.payments.lifecycle import State, Verb, state_after
-from paysettle.payments.models import Payment
-from paysettle.payments.rules import HoldNotDue, PayeeUnavailable, PayerUnavailable, Terms, check_move
+from paysettle.payments.lifecycle import STEPS, UNAPPROVED, UNAPPROVED_AFTER, Side, State, Verb, state_after
+from paysettle.payments.models import ApprovalDecision, Payment
+from paysettle.payments.rules import (
+    Approval,
+    HoldNotDue,
+    PayeeUnavailable,
+    PayerUnavailable,
+    Terms,
+    check_decision,
+    check_move,
+)
 
 _PAST = {
+    Verb.APPROVE: "approved",
+    Verb.REJECT: "rejected",
+    Verb.WITHDRAW: "withdrawn",
     Verb.CAPTURE: "captured",
     Verb.RELEASE: "released",
     Verb.EXPIRE: "expired",
     Verb.REFUND: "refunded",
 }
 _NEEDED = {
+    Verb.APPROVE: Permission.PAYMENT_APPROVE,
+    Verb.REJECT: Permission.PAYMENT_APPROVE,
+    Verb.WITHDRAW: Permission.PAY,
     Verb.CAPTURE: Permission.CAPTURE,
     Verb.RELEASE: Permission.RELEASE,
     Verb.EXPIRE: Permission.RELEASE,  # the system's alone: the rules let no party do it
@@ -43,13 +59,18 @@ _NEEDED = {
 }
 _PAYMENTS = (
     "SELECT id, payer_id, payee_id, amount_minor, currency, captured_minor, refunded_minor, state, hold_id, expires_at,"
-    " note, reference, metadata, version, created_at FROM payments_payment WHERE id IN ({values}) ORDER BY id"
+    " note, reference, metadata, version, created_at, created_by_id, approvers_needed, approval_reason, hold_for_s"
+    " FROM payments_payment WHERE id IN ({values}) ORDER BY id"
 )
+_APPROVALS = (
+    "SELECT payment_id, person_id FROM payments_approval WHERE decision = 'approved' AND payment_id IN ({values})"
+)
+_APPROVAL_COLUMNS = ("id", "payment_id", "person_id", "made_by_id", "decision", "created_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentMove(Item):
-    """A move: capture or refund this much (None: all that is left), release, or expire.
+    """A move: approve, reject or withdraw; capture or refund this much (None: all that is left), release, or expire.
 
     `final` lets a capture give back what it leaves on hold.
     """
@@ -64,10 +85,11 @@ class PaymentMove(Item):
 
 @dataclass(frozen=True, slots=True)
 class _Wallets:
-    """The wallets of payer and payee, and the hold on the payer's."""
+    """The wallets of payer and payee, their currency, and the hold on the payer's."""
 
     payer_id: UUID
     payee_id: UUID
+    currency: str
     hold_id: UUID | None
 
 
@@ -97,10 +119,10 @@ class MovePayment(Operation[PaymentMove]):
         if row is None:
             return None
         payer, payee = (accounts.wallet(row[side], row["currency"]) for side in ("payer_id", "payee_id"))
-        return _Wallets(payer, payee, row["hold_id"])
+        return _Wallets(payer, payee, row["currency"], row["hold_id"])
 
     def open(self, tx: Transaction, prepared: Sequence[tuple[PaymentMove, _Wallets | None]]) -> "_MoveBook":
-        """Lock payments, holds and wallets, then read who may act."""
+        """Lock payments, holds, wallets and limits, then read who may act."""
         return _MoveBook(tx, prepared)
 
 
@@ -122,9 +144,22 @@ class _MoveBook(Book[PaymentMove]):
             [account for w in found for account in (w.payer_id, w.payee_id)],
             [w.hold_id for w in found if w.hold_id is not None],
         )
+        self._limits = Limits(
+            tx, [(item.by, w.currency) for item, w in prepared if w is not None and item.what is Verb.REFUND]
+        )
         parties = {party for p in self._payments.values() for party in (p.terms.payer_id, p.terms.payee_id)}
         self._standing = Standing(tx, [item.by for item, _ in prepared], parties)
+        self._approval_rows = tx.ask(_APPROVALS, {p.id.bytes for p in self._payments.values() if p.terms.approval})
+        self._approvals: list[tuple[Any, ...]] = []
         self._refunds: list[tuple[Any, ...]] = []
+
+    @cached_property
+    def _approved_by(self) -> dict[UUID, set[UUID]]:
+        """Who has approved which payment, as far as the batch has come."""
+        found: dict[UUID, set[UUID]] = {}
+        for payment, person in self._approval_rows.rows:
+            found.setdefault(UUID(bytes=bytes(payment)), set()).add(UUID(bytes=bytes(person)))
+        return found
 
     def admit(self, item: PaymentMove) -> None:
         self._standing.admit(item.by, _NEEDED[item.what])
@@ -141,24 +176,35 @@ class _MoveBook(Book[PaymentMove]):
         if item.what is Verb.REFUND:
             return self._refund(item, payment, wallets, now)
         event_id = identifiers.new()
-        if item.what is Verb.CAPTURE:
+        if STEPS[item.what].by is Side.PAYER:
+            check_decision(
+                payment.terms,
+                what=item.what,
+                person_id=item.by.user_id,
+                approved_by=self._approved_by.get(payment.id, ()),
+                now=now,
+            )
+        if item.what is Verb.APPROVE:
+            moved_minor, told = self._approve(item, payment, wallets, event_id, now)
+        elif item.what is Verb.CAPTURE:
             moved_minor, told = self._capture(item, payment, wallets, event_id, now)
         else:
             moved_minor, told = self._give_back(item, payment, wallets, event_id, now), []
         self._tell(item, payment, event_id, moved_minor, told, now)
-        return Success(payment.id, 200, self._document(payment))
+        return Success(payment.id, 200, self._document(payment, seen_by=item.party_id))
 
     def write(self) -> None:
         tx = self._tx
         tx.update(
             "payments_payment",
-            ("captured_minor", "refunded_minor", "state", "version"),
+            ("captured_minor", "refunded_minor", "state", "expires_at", "version"),
             [
                 (
                     p.id.bytes,
                     p.terms.captured_minor,
                     p.terms.refunded_minor,
                     p.terms.state.value,
+                    None if p.terms.expires_at is None else tx.time(p.terms.expires_at),
                     p.version,
                     p.version_before,
                 )
@@ -169,7 +215,61 @@ class _MoveBook(Book[PaymentMove]):
         )
         columns = ("id", "payment_id", "amount_minor", "reason", "created_by_id", "created_at")
         tx.insert("payments_refund", columns, self._refunds)
+        tx.insert("payments_approval", _APPROVAL_COLUMNS, self._approvals)
         self._posting.write()
+        self._limits.write()
+
+    def _approve(
+        self, item: PaymentMove, payment: _Payment, wallets: _Wallets, event_id: UUID, now: datetime
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """Note one more approval; with the last one that is needed the payment becomes what its maker ordered.
+
+        Return how much was approved and the transfers as the event tells them. Rule MR15.
+        """
+        approved_by = self._approved_by.setdefault(payment.id, set())
+        approval = _approval_of(payment.terms)
+        told: list[dict[str, Any]] = []
+        if len(approved_by) + 1 >= approval.demand.approvers:
+            if not self._standing.party(payment.terms.payee_id).active:
+                raise PayeeUnavailable
+            if approval.hold_for is None:
+                told = self._pay(payment, wallets, event_id, now)
+            else:
+                until = now + approval.hold_for
+                self._posting.extend(_hold_of(wallets), until=until, event_id=event_id, at=now)
+                payment.terms = replace(payment.terms, state=State.AUTHORISED, expires_at=until)
+        approved_by.add(item.by.person_id)
+        self._note(item, payment, ApprovalDecision.APPROVED, now)
+        payment.version += 1
+        return payment.terms.amount.amount_minor, told
+
+    def _pay(self, payment: _Payment, wallets: _Wallets, event_id: UUID, now: datetime) -> list[dict[str, Any]]:
+        """Pay the payee all that was held while the payment waited; return the transfers as the event tells them."""
+        hold_id = _hold_of(wallets)
+        amount_minor = payment.terms.amount.amount_minor
+        group = Group(
+            transfers=[Transfer(wallets.payer_id, wallets.payee_id, amount_minor)],
+            subject_kind="payment",
+            subject_id=payment.id,
+            event_id=event_id,
+            captures={hold_id: amount_minor},
+        )
+        told = self._posting.post(group, at=now)
+        payment.terms = replace(payment.terms, state=State.COMPLETED, captured_minor=amount_minor, expires_at=None)
+        return told
+
+    def _note(self, item: PaymentMove, payment: _Payment, decision: ApprovalDecision, now: datetime) -> None:
+        """Keep what a person decided."""
+        self._approvals.append(
+            (
+                identifiers.new().bytes,
+                payment.id.bytes,
+                item.by.person_id.bytes,
+                payment.terms.made_by.bytes,
+                decision.value,
+                self._tx.time(now),
+            )
+        )
 
     def _capture(
         self, item: PaymentMove, payment: _Payment, wallets: _Wallets, event_id: UUID, now: datetime
@@ -200,7 +300,13 @@ class _MoveBook(Book[PaymentMove]):
         if expired and payment.terms.expires_at is not None and now < payment.terms.expires_at:
             raise HoldNotDue
         left_minor = self._posting.release(_hold_of(wallets), event_id=event_id, at=now, expired=expired)
-        self._advance(payment, wallets, item.what)
+        if payment.terms.state is State.PENDING_APPROVAL:
+            payment.terms = replace(payment.terms, state=UNAPPROVED_AFTER[item.what])
+            payment.version += 1
+        else:
+            self._advance(payment, wallets, item.what)
+        if item.what is Verb.REJECT:
+            self._note(item, payment, ApprovalDecision.REJECTED, now)
         return left_minor
 
     def _refund(self, item: PaymentMove, payment: _Payment, wallets: _Wallets, now: datetime) -> Success:
@@ -209,6 +315,8 @@ class _MoveBook(Book[PaymentMove]):
         if not self._standing.party(terms.payer_id).active:
             raise PayerUnavailable
         amount = item.amount or Money(terms.refundable_minor, terms.amount.currency)
+        self._limits.require(item.by, amount.currency)
+        self._limits.check(item.by, amount, now)
         refund_id, event_id = identifiers.new(), identifiers.new()
         group = Group(
             transfers=[Transfer(wallets.payee_id, wallets.payer_id, amount.amount_minor)],
@@ -217,6 +325,7 @@ class _MoveBook(Book[PaymentMove]):
             event_id=event_id,
         )
         told = self._posting.post(group, at=now)
+        self._limits.count(item.by, amount, now)
         payment.terms = replace(terms, refunded_minor=terms.refunded_minor + amount.amount_minor)
         payment.version += 1
         by = (item.by.user_id or identifiers.SYSTEM).bytes
@@ -236,8 +345,9 @@ class _MoveBook(Book[PaymentMove]):
         payment.terms = replace(payment.terms, captured_minor=captured_minor, state=state)
         payment.version += 1
 
-    def _document(self, payment: _Payment) -> dict[str, Any]:
+    def _document(self, payment: _Payment, *, seen_by: UUID) -> dict[str, Any]:
         terms = payment.terms
+        approved = len(self._approved_by.get(payment.id, ()))
         return documents.payment(
             payment_id=payment.id,
             terms=terms,
@@ -246,6 +356,7 @@ class _MoveBook(Book[PaymentMove]):
             reference=payment.reference,
             metadata=payment.metadata,
             created_at=payment.created_at,
+            approved=approved if seen_by == terms.payer_id else None,
         )
 
     @staticmethod
@@ -268,7 +379,10 @@ class _MoveBook(Book[PaymentMove]):
             "amount": Money(moved_minor, terms.amount.currency).document(),
             "state": terms.state.value,
             "transfers": transfers,
+            **item.by.key_mark,
         }
+        if terms.approval is not None and (terms.state in UNAPPROVED or item.what is Verb.APPROVE):
+            data["made_by"] = identifiers.show("usr", terms.made_by)
         if refund_id is not None:
             data["refund"] = identifiers.show("ref", refund_id)
         log.record(
@@ -276,7 +390,7 @@ class _MoveBook(Book[PaymentMove]):
                 event_id=event_id,
                 stream=public_id,
                 version=payment.version,
-                type=f"paysettle.payment.{_PAST[item.what]}.v1",
+                type=f"paysettle.payment.{'lapsed' if terms.state is State.LAPSED else _PAST[item.what]}.v1",
                 actor=item.by.actor,
                 party=item.by.party,
                 data=data,
@@ -284,6 +398,12 @@ class _MoveBook(Book[PaymentMove]):
                 at=now,
             )
         )
+
+
+def _approval_of(terms: Terms) -> Approval:
+    if terms.approval is None:
+        raise RuntimeError("A payment that waits says what for.")
+    return terms.approval
 
 
 def _hold_of(wallets: _Wallets) -> UUID:
@@ -297,7 +417,7 @@ def _lock(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, _Payment]:
     found = {}
     for row in tx.fetch_in(_PAYMENTS + tx.for_update, {payment_id.bytes for payment_id in ids}):
         (id_, payer, payee, amount_minor, currency, captured_minor, refunded_minor, state, hold, expires_at) = row[:10]
-        note, reference, metadata, version, created_at = row[10:]
+        note, reference, metadata, version, created_at, made_by, *approval = row[10:]
         terms = Terms(
             UUID(bytes=bytes(payer)),
             UUID(bytes=bytes(payee)),
@@ -307,6 +427,8 @@ def _lock(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, _Payment]:
             State(state),
             None if hold is None else UUID(bytes=bytes(hold)),
             None if expires_at is None else parse_time(expires_at),
+            UUID(bytes=bytes(made_by)),
+            Approval.stored(*approval),
         )
         payment_id = UUID(bytes=bytes(id_))
         found[payment_id] = _Payment(

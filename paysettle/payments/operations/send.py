@@ -1,4 +1,7 @@
-"""A payer pays a payee: at once, one group of one transfer; or authorised, a hold that the payee captures later."""
+"""A payer pays a payee: at once, one group of one transfer; or authorised, a hold that the payee captures later.
+
+What a member may not send alone waits, its money on hold, for others of the organisation (`moves.py`).
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -6,10 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity import queries as people
+from paysettle.identity import step_up
 from paysettle.identity.caller import Caller
+from paysettle.identity.limits import Limits
 from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
 from paysettle.kernel import compact_json, identifiers, times
@@ -22,7 +29,7 @@ from paysettle.ledger.posting import Group, NewHold, Posting
 from paysettle.ledger.rules import InsufficientFunds, Transfer
 from paysettle.payments import documents
 from paysettle.payments.lifecycle import State
-from paysettle.payments.rules import PayeeNotFound, PayeeUnavailable, PaymentToOneself, Terms
+from paysettle.payments.rules import Approval, PayeeNotFound, PayeeUnavailable, PaymentToOneself, Terms
 
 _COLUMNS = (
     "id",
@@ -41,7 +48,17 @@ _COLUMNS = (
     "version",
     "created_by_id",
     "created_at",
+    "approvers_needed",
+    "approval_reason",
+    "hold_for_s",
 )
+
+# What an event calls a payment that was just made.
+_BORN = {
+    State.COMPLETED: "completed",
+    State.AUTHORISED: "authorised",
+    State.PENDING_APPROVAL: "approval_requested",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +111,7 @@ class SendPayment(Operation[PaymentOrder]):
         return Route(payee_id, (debit_id, payees_wallet(payee_id, item.money.currency)))
 
     def open(self, tx: Transaction, prepared: Sequence[tuple[PaymentOrder, Route | None]]) -> "PaymentBook":
-        """Lock both wallets of every order, then read who may act."""
+        """Lock both wallets of every order, then the counters of limits; read who may act."""
         return PaymentBook(tx, prepared)
 
 
@@ -106,6 +123,7 @@ class PaymentBook(Book[PaymentOrder]):
         self._routes = {id(item): route for item, route in prepared}
         routes = [route for _, route in prepared if route is not None]
         self.posting = Posting(tx, [account for route in routes for account in route.accounts or ()])
+        self._limits = Limits(tx, [(item.by, item.money.currency) for item, _ in prepared])
         self._standing = Standing(tx, [item.by for item, _ in prepared], [r.payee_id for r in routes])
         self._payments: list[tuple[Any, ...]] = []
 
@@ -117,8 +135,11 @@ class PaymentBook(Book[PaymentOrder]):
         if route is None:
             raise PayeeNotFound(f"Nobody is known as {item.payee}.")
         self.posting.require(route.accounts or ())
+        self._limits.require(item.by, item.money.currency)
         if route.payee_id == item.party_id:
             raise PaymentToOneself
+        if step_up.concerns(item.money.amount_minor):
+            self._standing.check_fresh(item.by, now)
         payer, payee = self._standing.party(item.party_id), self._standing.party(route.payee_id)
         if not payee.active:
             raise PayeeUnavailable
@@ -126,7 +147,13 @@ class PaymentBook(Book[PaymentOrder]):
             raise InsufficientFunds(f"{Money(0, item.money.currency)} are available, {item.money} are needed.")
 
         payment_id, event_id = identifiers.new(), identifiers.new()
-        terms, told = self._move(item, route.payee_id, route.accounts, payment_id, event_id, now)
+        demand = self._limits.demand(item.by, item.money, now)
+        if demand is None:
+            terms, told = self._move(item, route.payee_id, route.accounts, payment_id, event_id, now)
+            self._limits.count(item.by, item.money, now)
+        else:
+            approval = Approval(demand, item.hold_for)
+            terms, told = self._wait(item, route.payee_id, route.accounts[0], approval, payment_id, event_id, now), []
         self._keep(item, terms, payment_id, now)
         self._tell(item, terms, payment_id, event_id, told, now)
         document = documents.payment(
@@ -137,12 +164,14 @@ class PaymentBook(Book[PaymentOrder]):
             reference=item.reference,
             metadata=item.metadata,
             created_at=now,
+            approved=0,
         )
         return Success(payment_id, 201, document)
 
     def write(self) -> None:
         self._tx.insert("payments_payment", _COLUMNS, self._payments)
         self.posting.write()
+        self._limits.write()
 
     def _move(
         self,
@@ -156,17 +185,8 @@ class PaymentBook(Book[PaymentOrder]):
         """Move the money or hold it; return the terms of the new payment and its transfers as the event tells them."""
         if item.hold_for is not None:
             expires_at = now + item.hold_for
-            hold = NewHold(
-                id=identifiers.new(),
-                account_id=wallets[0],
-                amount_minor=item.money.amount_minor,
-                expires_at=expires_at,
-                subject_kind="payment",
-                subject_id=payment_id,
-                event_id=event_id,
-            )
-            self.posting.place(hold, at=now)
-            return self._terms(item, payee_id, 0, State.AUTHORISED, hold.id, expires_at), []
+            hold_id = self._hold(item, wallets[0], expires_at, payment_id, event_id, now)
+            return self._terms(item, payee_id, 0, State.AUTHORISED, hold_id, expires_at), []
         group = Group(
             transfers=[Transfer(*wallets, item.money.amount_minor)],
             subject_kind="payment",
@@ -176,6 +196,36 @@ class PaymentBook(Book[PaymentOrder]):
         told = self.posting.post(group, at=now)
         return self._terms(item, payee_id, item.money.amount_minor, State.COMPLETED, None, None), told
 
+    def _wait(
+        self,
+        item: PaymentOrder,
+        payee_id: UUID,
+        wallet_id: UUID,
+        approval: Approval,
+        payment_id: UUID,
+        event_id: UUID,
+        now: datetime,
+    ) -> Terms:
+        """Hold the money until enough others have approved; return the terms of the new payment. Rule MR15."""
+        expires_at = now + timedelta(hours=settings.PAYMENT_APPROVAL_HOURS)
+        hold_id = self._hold(item, wallet_id, expires_at, payment_id, event_id, now)
+        return self._terms(item, payee_id, 0, State.PENDING_APPROVAL, hold_id, expires_at, approval)
+
+    def _hold(
+        self, item: PaymentOrder, wallet_id: UUID, expires_at: datetime, payment_id: UUID, event_id: UUID, now: datetime
+    ) -> UUID:
+        hold = NewHold(
+            id=identifiers.new(),
+            account_id=wallet_id,
+            amount_minor=item.money.amount_minor,
+            expires_at=expires_at,
+            subject_kind="payment",
+            subject_id=payment_id,
+            event_id=event_id,
+        )
+        self.posting.place(hold, at=now)
+        return hold.id
+
     @staticmethod
     def _terms(
         item: PaymentOrder,
@@ -184,8 +234,12 @@ class PaymentBook(Book[PaymentOrder]):
         state: State,
         hold_id: UUID | None,
         expires_at: datetime | None,
+        approval: Approval | None = None,
     ) -> Terms:
-        return Terms(item.party_id, payee_id, item.money, captured_minor, 0, state, hold_id, expires_at)
+        made_by = item.by.user_id or identifiers.SYSTEM
+        return Terms(
+            item.party_id, payee_id, item.money, captured_minor, 0, state, hold_id, expires_at, made_by, approval
+        )
 
     def _keep(self, item: PaymentOrder, terms: Terms, payment_id: UUID, now: datetime) -> None:
         self._payments.append(
@@ -204,8 +258,9 @@ class PaymentBook(Book[PaymentOrder]):
                 None if terms.hold_id is None else terms.hold_id.bytes,
                 None if terms.expires_at is None else self._tx.time(terms.expires_at),
                 1,
-                (item.by.user_id or identifiers.SYSTEM).bytes,
+                terms.made_by.bytes,
                 self._tx.time(now),
+                *_approval_columns(terms.approval),
             )
         )
 
@@ -225,15 +280,20 @@ class PaymentBook(Book[PaymentOrder]):
             "payee": identifiers.show("par", terms.payee_id),
             "amount": terms.amount.document(),
             "transfers": transfers,
+            **item.by.key_mark,
         }
         if terms.expires_at is not None:
             data["expires_at"] = times.show(terms.expires_at)
+        if terms.approval is not None:
+            data["made_by"] = item.by.actor
+            data["approvers"] = terms.approval.demand.approvers
+            data["reason"] = terms.approval.demand.reason.value
         log.record(
             NewEvent(
                 event_id=event_id,
                 stream=public_id,
                 version=1,
-                type=f"paysettle.payment.{terms.state.value}.v1",
+                type=f"paysettle.payment.{_BORN[terms.state]}.v1",
                 actor=item.by.actor,
                 party=item.by.party,
                 data=data,
@@ -241,6 +301,14 @@ class PaymentBook(Book[PaymentOrder]):
                 at=now,
             )
         )
+
+
+def _approval_columns(approval: Approval | None) -> tuple[int | None, str | None, int | None]:
+    """Return how many must approve, why, and for how many seconds the money is held afterwards, as they are stored."""
+    if approval is None:
+        return None, None, None
+    hold_for_s = None if approval.hold_for is None else int(approval.hold_for.total_seconds())
+    return approval.demand.approvers, approval.demand.reason.value, hold_for_s
 
 
 send_payment = SendPayment()

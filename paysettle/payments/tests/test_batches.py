@@ -90,7 +90,7 @@ def test_what_was_interrupted_is_finished_by_the_worker() -> None:
     deposit(ana, 100)
     items = [item(ben, 10, f"k{n}") for n in range(5)]
     with (
-        patch.object(bulk, "CHUNK_ITEMS_MAX", 2),
+        patch.object(bulk, "PART_ITEMS_MAX", 2),
         patch.object(bulk, "_keep", side_effect=Unavailable()),  # the first chunk is paid, and its outcome is lost
     ):
         reply = InProcess(ana).post(PATH, {"items": items})

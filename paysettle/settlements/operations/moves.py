@@ -1,7 +1,8 @@
 """Every step of a settlement is a move: request, approve, reject, withdraw. One operation carries them all out.
 
-A move locks its settlement first and the wallets of its legs after it. Approval posts one group, whose subject is the
-settlement, and changes the state in the same transaction; without funds it is refused and the settlement stays open.
+A move locks its settlement first, the wallets of its legs after it, and then the limit of who approves. Approval posts
+one group, whose subject is the settlement, and changes the state in the same transaction; without funds it is refused
+and the settlement stays open.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,9 @@ from uuid import UUID
 from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity import queries as people
+from paysettle.identity import step_up
 from paysettle.identity.caller import Caller
+from paysettle.identity.limits import Limits
 from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
 from paysettle.kernel import identifiers
@@ -120,6 +123,15 @@ class _SettlementBook(Book[Order]):
         wanted = [item.settlement_id for item, _ in prepared if isinstance(item, SettlementDecision)]
         self._settlements = _lock(tx, wanted)
         self._posting = Posting(tx, [account for _, plan in prepared for account in plan.wallets.values()])
+        self._limits = Limits(
+            tx,
+            [
+                (item.by, currency)
+                for item, plan in prepared
+                for party, currency in plan.wallets
+                if party == item.party_id
+            ],
+        )
         parties = {party for s in self._settlements.values() for party in s.terms.party_ids}
         parties |= {plan.debtor_id for _, plan in prepared if plan.debtor_id is not None}
         self._standing = Standing(tx, [item.by for item, _ in prepared], parties)
@@ -143,6 +155,9 @@ class _SettlementBook(Book[Order]):
             what=item.what,
             expected_version=item.expected_version,
         )
+        large = any(step_up.concerns(leg.money.amount_minor) for leg in found.terms.legs)
+        if item.what is Verb.APPROVE and large:
+            self._standing.check_fresh(item.by, now)
         return self._move(found, item, item.what, after, now)
 
     def write(self) -> None:
@@ -198,6 +213,7 @@ class _SettlementBook(Book[Order]):
             ],
         )
         self._posting.write()
+        self._limits.write()
 
     def _request(self, item: SettlementRequest) -> _Settlement:
         """Return a new settlement, not yet moved."""
@@ -235,11 +251,19 @@ class _SettlementBook(Book[Order]):
         return Success(settlement.id, 201 if what is Verb.REQUEST else 200, document)
 
     def _pay(self, settlement: _Settlement, item: Order, event_id: UUID, now: datetime) -> list[dict[str, Any]]:
-        """Book the legs as one group. Raises PartyUnavailable, or what the ledger refuses."""
+        """Book the legs as one group.
+
+        Raises PartyUnavailable, LimitExceeded or MoreApprovalsNeeded for what the approver's party pays, or what the
+        ledger refuses.
+        """
         wallets = self._plans[id(item)].wallets
         terms = settlement.terms
         if not all(self._standing.party(party).active for party in terms.party_ids):
             raise PartyUnavailable
+        paid = _paid_by(item.party_id, terms.legs)
+        for money in paid:
+            self._limits.require(item.by, money.currency)
+            self._limits.check_decision(item.by, money, now)
         transfers = [
             Transfer(
                 wallets[leg.debtor_id, leg.money.currency],
@@ -249,7 +273,10 @@ class _SettlementBook(Book[Order]):
             for leg in terms.legs
         ]
         group = Group(transfers=transfers, subject_kind="settlement", subject_id=settlement.id, event_id=event_id)
-        return self._posting.post(group, at=now)
+        told = self._posting.post(group, at=now)
+        for money in paid:
+            self._limits.count(item.by, money, now)
+        return told
 
     def _tell(
         self, settlement: _Settlement, item: Order, event_id: UUID, transfers: list[dict[str, Any]], at: datetime
@@ -267,6 +294,7 @@ class _SettlementBook(Book[Order]):
                 }
                 for leg in terms.legs
             ],
+            **item.by.key_mark,
         }
         if transfers:
             data["transfers"] = transfers
@@ -283,6 +311,15 @@ class _SettlementBook(Book[Order]):
                 at=at,
             )
         )
+
+
+def _paid_by(party_id: UUID, legs: Iterable[Leg]) -> list[Money]:
+    """Return what a party pays in all, one amount for each currency."""
+    sums: dict[str, int] = {}
+    for leg in legs:
+        if leg.debtor_id == party_id:
+            sums[leg.money.currency] = sums.get(leg.money.currency, 0) + leg.money.amount_minor
+    return [Money(amount_minor, currency) for currency, amount_minor in sorted(sums.items())]
 
 
 def _lock(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, _Settlement]:

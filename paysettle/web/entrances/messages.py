@@ -24,6 +24,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 View = Callable[[HttpRequest], Awaitable[HttpResponse]]
+Header = tuple[bytes, bytes]
 
 BODY_S = 60
 """How long a body may take to arrive. A slow one holds a connection, never a thread."""
@@ -67,11 +68,9 @@ async def answer(request: HttpRequest, view: View, send: Send, *, route: str | N
         response = await view(request)
     except Exception:
         response = problems.fault("request_failed")
-    for name, value in _standing_headers(request.path, secure=request.is_secure()):
-        response.headers.setdefault(name, value)
     response.headers["Content-Length"] = str(len(response.content))
     finish(request, response, request_id=request_id, route=route, started=started)
-    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.headers.items()]
+    headers = [*_in_bytes(response), *_standing_headers(request.path, secure=request.is_secure())]
     await send_whole(send, response.status_code, headers, response.content)
 
 
@@ -84,19 +83,26 @@ async def refuse(scope: Scope, error: DomainError, send: Send) -> None:
     await answer(request_of(scope, BytesIO()), view, send, route=None)
 
 
-async def send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> None:
+async def send_whole(send: Send, status: int, headers: list[Header], content: bytes) -> None:
     """Send a response that is complete."""
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
 
 @lru_cache(maxsize=64)
-def _standing_headers(path: str, *, secure: bool) -> tuple[tuple[str, str], ...]:
-    """Return the headers that the middleware gives to any response of a path, by asking the middleware itself."""
+def _standing_headers(path: str, *, secure: bool) -> tuple[Header, ...]:
+    """Return the headers that the middleware gives to any response of a path, by asking the middleware itself.
+
+    No view that is answered here sets one of them.
+    """
     scope = {"path": path, "method": "GET", "scheme": "https" if secure else "http"}
     request = ASGIRequest(scope, BytesIO())
     response = ContentSecurityPolicyMiddleware(lambda _request: HttpResponse())(request)
     for middleware in (SecurityMiddleware, XFrameOptionsMiddleware):
         middleware(lambda _request: response).process_response(request, response)
     del response.headers["Content-Type"]
-    return tuple(response.headers.items())
+    return tuple(_in_bytes(response))
+
+
+def _in_bytes(response: HttpResponse) -> list[Header]:
+    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.headers.items()]

@@ -19,7 +19,7 @@ def give_flags(apps, _editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("identity", "0002_organisations_and_roles")]
+    dependencies = [("identity", "0005_api_keys")]
 
     operations = [
         migrations.AddField(

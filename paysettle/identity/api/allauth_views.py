@@ -1,0 +1,129 @@
+"""allauth's views of what is sensitive, with our operations behind its addresses and shapes.
+
+What is an event is recorded with its change, which allauth's own flows do afterwards. A refusal of ours is a problem
+document; where a session must show once more who is there, allauth's own answer says how.
+"""
+
+from typing import Any
+
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
+from allauth.headless.account import views as account
+from allauth.headless.mfa import inputs, response
+from allauth.headless.mfa import views as mfa
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base.internal.flows import check_rate_limit
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from paysettle.api import problems
+from paysettle.identity import browser_sessions
+from paysettle.identity.operations import second_factors
+from paysettle.identity.operations.second_factors import WrongCode
+from paysettle.kernel.errors import DomainError
+
+
+class _Refusing:
+    """Answers our refusals as problem documents."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            found: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        except DomainError as refusal:
+            return problems.response(refusal)
+        return found
+
+
+class _SpendingTheCode:
+    """The part of allauth's forms that takes a code: each is good for once, and wrong ones are counted."""
+
+    user: Any
+    cleaned_data: dict[str, Any]
+
+    def clean_code(self) -> str:
+        forget_failures = check_rate_limit(self.user)
+        code: str = self.cleaned_data["code"]
+        try:
+            self.authenticator = second_factors.spend(by=self.user, code=code)
+        except WrongCode:
+            raise get_adapter().validation_error("incorrect_code") from None
+        forget_failures()
+        return code
+
+
+class CodeInput(_SpendingTheCode, inputs.AuthenticateInput):  # type: ignore[misc]
+    """The code of a sign-in."""
+
+
+class CodeAgainInput(_SpendingTheCode, inputs.ReauthenticateInput):  # type: ignore[misc]
+    """The code of somebody who is signed in."""
+
+
+class CodeView(_Refusing, mfa.AuthenticateView):  # type: ignore[misc]
+    """The second step of a sign-in."""
+
+    input_class = CodeInput
+
+
+class CodeAgainView(_Refusing, mfa.ReauthenticateView):  # type: ignore[misc]
+    """Step-up by a code; the session has another key afterwards."""
+
+    input_class = CodeAgainInput
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        browser_sessions.renew(request, second_factor=True)
+        done: HttpResponse = super().post(request, *args, **kwargs)
+        return done
+
+
+class PasswordAgainView(_Refusing, account.ReauthenticateView):  # type: ignore[misc]
+    """Step-up by the password; the session has another key afterwards."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        browser_sessions.renew(request, second_factor=False)
+        done: HttpResponse = super().post(request, *args, **kwargs)
+        return done
+
+
+class PasswordChangeView(_Refusing, account.ChangePasswordView):  # type: ignore[misc]
+    """A change of password, by a session that has shown recently who is there, before any password is compared."""
+
+    def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        raise_if_reauthentication_required(request, app="allauth.account")
+        done: HttpResponseBase = super().handle(request, *args, **kwargs)
+        return done
+
+
+class TotpView(_Refusing, mfa.ManageTOTPView):  # type: ignore[misc]
+    """The second factor of the person who is signed in."""
+
+    def post(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
+        raise_if_reauthentication_required(request, app="allauth.mfa")
+        second_factors.add(by=_person(request), secret=self.input.secret, code=self.input.cleaned_data["code"])
+        totp.clear_totp_secret(request)
+        browser_sessions.renew(request, second_factor=True)
+        done: HttpResponse = response.TOTPResponse(request, self._get_authenticator())
+        return done
+
+    def delete(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
+        raise_if_reauthentication_required(request, app="allauth.mfa")
+        second_factors.remove(by=_person(request))
+        done: HttpResponse = response.AuthenticatorDeletedResponse(request)
+        return done
+
+
+class RecoveryCodesView(_Refusing, mfa.ManageRecoveryCodesView):  # type: ignore[misc]
+    """The recovery codes of the person who is signed in, shown once."""
+
+    def post(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
+        raise_if_reauthentication_required(request, app="allauth.mfa")
+        second_factors.make_recovery_codes(by=_person(request))
+        made = Authenticator.objects.get(user=request.user, type=Authenticator.Type.RECOVERY_CODES)
+        done: HttpResponse = response.RecoveryCodesResponse(request, made, can_view=True)
+        return done
+
+
+def _person(request: HttpRequest) -> Any:
+    """Return who is signed in, which allauth has made sure of."""
+    return request.user
