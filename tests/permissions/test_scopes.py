@@ -82,11 +82,16 @@ def test_every_operation_with_and_without_its_scope(world: World, keys: dict[str
         assert (code, status) in {("", 200), ("", 201), ("", 202), ("", 204)}
 
 
+@pytest.fixture(scope="module")
+def own(world: World) -> NewKey:
+    """A key of the person who is the company's owner."""
+    return new_key(world.company.owner)
+
+
 @pytest.mark.parametrize("operation", REQUESTS)
-def test_a_key_acts_for_its_own_party_alone(world: World, operation: str) -> None:
+def test_a_key_acts_for_its_own_party_alone(world: World, own: NewKey, operation: str) -> None:
     """The maker belongs to the company, their own key does not."""
     request, needed = REQUESTS[operation](world), NAMED[operation]
-    own = new_key(world.company.owner)
     reply = send(own, request.method, request.path, request.body, **{"Acting-Party": world.company.id})
     found = (reply.status, reply.document["code"])
     if needed == "any":

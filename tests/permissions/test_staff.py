@@ -22,6 +22,9 @@ from tests.people import Person, deposit, person
 from tests.permissions.attack import TABLE
 from tests.permissions.tables import changes, contents
 
+SIGNING_IN = {"login", "second_factor", "set_up_second_factor"}
+"""For anybody; `paysettle/dashboard/tests/test_sign_in.py` tries them."""
+
 WITH_A_REASON = {"reason": "a test"}
 EVERY_ROLE = pytest.mark.parametrize("role", StaffRole)
 
@@ -52,7 +55,7 @@ def _names() -> set[str]:
 
 
 def test_every_page_has_a_row() -> None:
-    assert _names() == set(TABLE.staff_pages) | {"login"}  # which is for anybody
+    assert _names() == set(TABLE.staff_pages) | SIGNING_IN
 
 
 @EVERY_ROLE
@@ -145,7 +148,7 @@ def test_operations_ask_for_the_role_themselves(role: StaffRole) -> None:
         StaffPermission.PARTY_DISABLE: lambda: parties.disable(by=by, party_id=ana.party_id, reason="a test"),
         StaffPermission.WALLET_FREEZE: lambda: wallets.freeze(by=by, account_id=wallet.account_id, reason="a test"),
         StaffPermission.WALLET_CLOSE: lambda: wallets.close(by=by, account_id=wallet.account_id, reason="a test"),
-        StaffPermission.SESSIONS_END: lambda: sessions.end(by=by, session_id=ana.session.id),
+        StaffPermission.SESSIONS_END: lambda: sessions.end_all(by=by, user_id=ana.user.id),
         StaffPermission.BOOKS_VERIFY: lambda: operations.verify_now(by=by),
         StaffPermission.STAFF_MANAGE: lambda: staff.dismiss(by=by, user_id=ana.user.id, reason="a test"),
     }
