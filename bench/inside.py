@@ -15,7 +15,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.db import connection
 
-from paysettle.identity import tokens
+from paysettle.identity import handles, tokens
 from paysettle.identity.models import LoginSession, Membership, Party, PartyKind, User
 from paysettle.identity.roles import Role
 from paysettle.kernel import batch, identifiers, transactions
@@ -176,7 +176,10 @@ def _make_people(tx: Transaction, count: int) -> None:
     now = tx.read_clock()
     password = make_password(None)
     names = [f"bench-{n:06d}" for n in range(count)]
-    parties = [Party(kind=PartyKind.PERSON, handle=name, created_at=now) for name in names]
+    parties = [
+        Party(kind=PartyKind.PERSON, handle=name, handle_skeleton=handles.skeleton(name), created_at=now)
+        for name in names
+    ]
     users = [
         User(username=party.handle, email=f"{party.handle}@example.org", password=password, own_party=party)
         for party in parties
@@ -192,7 +195,10 @@ def _make_people(tx: Transaction, count: int) -> None:
             LoginSession(
                 user=user,
                 django_session=hashlib.sha256(user.username.encode()).digest(),
+                device="bench",
                 created_at=now,
+                authenticated_at=now,
+                last_seen_at=now,
                 expires_at=now + timedelta(days=30),
             )
             for user in users

@@ -147,7 +147,10 @@ ACCOUNT_SIGNUP_FORM_CLASS = "paysettle.identity.forms.SignUpForm"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
 ACCOUNT_PRESERVE_USERNAME_CASING = False
-ACCOUNT_USERNAME_BLACKLIST = ["admin", "administrator", "operator", "paysettle", "root", "support", "system"]
+# Nor anything that looks like one of these (`identity/handles.py`).
+ACCOUNT_USERNAME_BLACKLIST = [
+    "admin", "administrator", "help", "operator", "paysettle", "root", "security", "staff", "support", "system",
+]  # fmt: skip
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True

@@ -23,7 +23,7 @@ def released_together(server: Server, requests: Sequence[Request]) -> list[Reply
     tokens: dict[str, str] = {}
     ready: list[tuple[socket.socket, bytes]] = []
     for path, who, body, headers in requests:
-        bearer = tokens.setdefault(who.handle, token(who))
+        bearer = tokens.setdefault(who.user.username, token(who))
         raw = _raw(server, path, bearer, body, headers)
         connection = socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

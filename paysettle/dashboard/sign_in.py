@@ -20,8 +20,8 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from paysettle.dashboard import attempts
 from paysettle.identity import browser_sessions
+from paysettle.identity.handles import is_handle
 from paysettle.identity.operations import second_factors
-from paysettle.identity.queries import is_handle
 from paysettle.kernel.errors import DomainError
 
 PASSWORD_LENGTH_MAX = 256

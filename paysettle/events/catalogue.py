@@ -12,6 +12,7 @@ from typing import Any
 Schema = Mapping[str, Any]
 
 TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time", "description": "RFC 3339 in UTC with microseconds"}
 MONEY: Schema = {
     "type": "object",

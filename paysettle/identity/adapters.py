@@ -5,7 +5,7 @@ Answers keep allauth's documented shapes. None of them tells whether an address 
 
 from dataclasses import replace
 from smtplib import SMTPException
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
@@ -21,13 +21,14 @@ from django.core.exceptions import ValidationError
 from django.forms import BaseForm
 from django.http import HttpRequest
 
-from paysettle.identity import browser_sessions, queries
-from paysettle.identity.models import Party, User
-from paysettle.identity.operations import addresses, passwords, registration, second_factors
+from paysettle.identity import browser_sessions
+from paysettle.identity.models import User
+from paysettle.identity.operations import addresses, handles, passwords, registration, second_factors
 from paysettle.identity.operations.addresses import AddressTaken
-from paysettle.identity.operations.registration import HandleInvalid, HandleTaken
+from paysettle.identity.operations.handles import HandleLookalike, HandleTaken
 from paysettle.identity.passwords import check_new_password
 from paysettle.kernel import encryption, identifiers
+from paysettle.kernel.errors import DomainError
 
 _log = structlog.get_logger(__name__)
 
@@ -38,12 +39,21 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002 - allauth's signature
         """Return the handle that a user name becomes; raise ValidationError if it cannot become one or is taken."""
         handle = username.lower()
-        if not queries.is_handle(handle):
-            raise ValidationError(HandleInvalid.title, code=HandleInvalid.code)
-        checked: str = super().clean_username(handle, shallow)
-        if not shallow and Party.objects.filter(handle=handle).exists():
-            raise self.validation_error("username_taken")
+        try:
+            handles.check_form(handle)
+            checked: str = super().clean_username(handle, shallow)
+            handles.check_not_reserved(handle)
+            if not shallow:
+                handles.check_free(handle)
+        except DomainError as refusal:
+            raise self._not_a_handle(refusal) from None
         return checked
+
+    def _not_a_handle(self, refusal: DomainError) -> ValidationError:
+        """Return allauth's form of a refusal; it has a code of its own for a name that is taken."""
+        if isinstance(refusal, HandleTaken):
+            return cast("ValidationError", self.validation_error("username_taken"))
+        return ValidationError(refusal.title, code=refusal.code)
 
     def clean_password(self, password: str, user: User | None = None) -> str:
         check_new_password(password, user)
@@ -54,9 +64,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         data = form.cleaned_data
         try:
             return registration.register(handle=data["username"], email=data["email"], password=data["password"])
-        except HandleTaken:
+        except (HandleTaken, HandleLookalike) as refusal:
             # Somebody was faster between the check of the form and here.
-            raise ImmediateHttpResponse(_refusal(request, self.validation_error("username_taken"))) from None
+            raise ImmediateHttpResponse(_refusal(request, self._not_a_handle(refusal))) from None
 
     def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:  # noqa: FBT001
         """Send the code; to an address that somebody else has verified, say so instead, and nobody learns the code."""

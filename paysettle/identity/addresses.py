@@ -7,7 +7,7 @@ import unicodedata
 from django.conf import settings
 from django.utils.encoding import force_bytes
 
-_LABEL = b"paysettle.identity.verified-address.v1"
+_VERIFIED_ADDRESS = b"paysettle.identity.verified-address.v1"
 
 
 def digest(address: str) -> bytes:
@@ -16,8 +16,13 @@ def digest(address: str) -> bytes:
     Two spellings that differ in case or in Unicode compatibility forms are one address. Without the key a stolen table
     does not tell whether an address is in it. After a change of SECRET_KEY run `manage.py rekey_addresses`.
     """
-    key = hmac.digest(force_bytes(settings.SECRET_KEY), _LABEL, hashlib.sha256)
-    return hmac.digest(key, normal(address).encode(), hashlib.sha256)
+    return keyed_digest(_VERIFIED_ADDRESS, normal(address))
+
+
+def keyed_digest(purpose: bytes, text: str) -> bytes:
+    """Return HMAC-SHA256 of a text, with a key derived from SECRET_KEY for one purpose alone."""
+    key = hmac.digest(force_bytes(settings.SECRET_KEY), purpose, hashlib.sha256)
+    return hmac.digest(key, text.encode(), hashlib.sha256)
 
 
 def normal(address: str) -> str:

@@ -8,7 +8,18 @@ from django.utils import timezone
 from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
 from paysettle.identity.limits import read_rules
-from paysettle.identity.models import ApiKey, ApprovalPolicy, Invitation, LoginSession, MemberLimit, Membership
+from paysettle.identity.models import (
+    ApiKey,
+    ApprovalPolicy,
+    Contact,
+    Invitation,
+    LoginSession,
+    MemberLimit,
+    Membership,
+    Party,
+    Profile,
+)
+from paysettle.identity.names import Agreement
 from paysettle.kernel import identifiers, times
 from paysettle.kernel.money import Money
 
@@ -149,6 +160,40 @@ def sessions(found: Sequence[LoginSession], caller: Caller) -> list[dict[str, An
             "created_at": times.show(one.created_at),
             "last_seen_at": times.show(one.last_seen_at),
             "expires_at": times.show(one.expires_at),
+        }
+        for one in found
+    ]
+
+
+def profile(found: Profile) -> dict[str, Any]:
+    """Return what a person says of themself."""
+    return {"name": personal.full_name(found.party_id), "findable_by_email": found.findable_by_email}
+
+
+def payee(found: Party) -> dict[str, str]:
+    """Return what a stranger may know of a party that was found."""
+    return {"id": identifiers.show("par", found.id), "handle": found.handle, "kind": found.kind}
+
+
+def closed(found: Party) -> dict[str, str]:
+    """Return a party that has been closed."""
+    return {**payee(found), "state": found.state}
+
+
+def verification(found: Party, result: Agreement) -> dict[str, Any]:
+    """Return whether a party has the expected name; never the name."""
+    return {"payee": payee(found), "result": result.value}
+
+
+def contacts(found: Sequence[Contact]) -> list[dict[str, Any]]:
+    """Return contacts, each with the handle of today and the name that its owner has given it."""
+    return [
+        {
+            "id": identifiers.show("con", one.id),
+            "party": payee(one.party),
+            "name": personal.private_name(one),
+            "blocked": one.is_blocked,
+            "created_at": times.show(one.created_at),
         }
         for one in found
     ]

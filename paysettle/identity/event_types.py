@@ -1,6 +1,6 @@
 """The events of people, parties, members, sessions and of what staff did to them. Reasons of staff are in no event."""
 
-from paysettle.events.catalogue import MONEY, TEXT, describe, identifier, list_of, one_of
+from paysettle.events.catalogue import FLAG, MONEY, TEXT, describe, identifier, list_of, one_of
 from paysettle.identity.models import PartyKind, SessionEnd
 from paysettle.identity.operations.staff import NO_ROLE
 from paysettle.identity.roles import Role, StaffRole
@@ -25,6 +25,11 @@ describe(
 )
 describe("paysettle.person.recovery_codes_made.v1", "A person replaced their recovery codes.", {})
 describe("paysettle.person.recovery_code_used.v1", "A recovery code took the place of the second factor, once.", {})
+describe(
+    "paysettle.person.profile_changed.v1",
+    "A person changed their name, or whether they may be found by e-mail.",
+    {"name_changed": FLAG, "findable_by_email": FLAG},
+)
 describe("paysettle.person.disabled.v1", "Staff keep a person out; all their sessions ended.", {})
 describe("paysettle.person.enabled.v1", "Staff let a person sign in again.", {})
 describe(
@@ -36,9 +41,21 @@ describe("paysettle.party.opened.v1", "A party can pay and be paid from now on."
 describe("paysettle.party.disabled.v1", "Staff keep a party from paying and being paid.", {})
 describe("paysettle.party.enabled.v1", "Staff let a party pay and be paid again.", {})
 describe(
+    "paysettle.party.closed.v1",
+    "A party was closed for good; `told` are the people who acted for it, each by the party that they are.",
+    {"kind": one_of(*PartyKind.values), "told": list_of(party=identifier("par"))},
+)
+describe("paysettle.person.left.v1", "A person closed their account and signs in no more.", {})
+describe(
     "paysettle.organisation.created.v1",
     "A person made an organisation, which can pay and be paid, and is its owner.",
     {"owner": identifier("usr")},
+)
+
+describe(
+    "paysettle.organisation.registration_changed.v1",
+    "An owner changed what the register says of an organisation; no event holds it.",
+    {},
 )
 
 _MEMBER = {"organisation": identifier("par"), **_USER, "role": one_of(*Role)}
@@ -99,6 +116,14 @@ describe(
     "An API key ended before its time: it was revoked, or its maker left or was disabled.",
     _API_KEY,
 )
+
+_CONTACT = {"contact": identifier("con"), "owner": identifier("par"), "contact_party": identifier("par")}
+
+describe("paysettle.contact.kept.v1", "A party put another one on its list of contacts.", _CONTACT)
+describe("paysettle.contact.renamed.v1", "A party gave a contact another name, which no event holds.", _CONTACT)
+describe("paysettle.contact.blocked.v1", "A party keeps a contact from finding it and asking it for money.", _CONTACT)
+describe("paysettle.contact.unblocked.v1", "A party lets a contact find it and ask it for money again.", _CONTACT)
+describe("paysettle.contact.removed.v1", "A party took another one off its list of contacts.", _CONTACT)
 
 describe("paysettle.session.begun.v1", "A person signed in.", _USER)
 describe(

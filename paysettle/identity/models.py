@@ -8,6 +8,7 @@ sign-in on one device; its public id is the `sid` of the tokens given to it.
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from paysettle.identity.handles import SKELETON_LENGTH_MAX
 from paysettle.identity.roles import Role, StaffRole
 from paysettle.kernel import identifiers
 from paysettle.kernel.fields import DigestField, IdField, PrimaryIdField
@@ -22,18 +23,24 @@ class PartyKind(models.TextChoices):
 
 
 class PartyState(models.TextChoices):
-    """Whether a party takes part."""
+    """Whether a party takes part; closed is for good."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
+    CLOSED = "closed"
 
 
 class Party(models.Model):
-    """A person or an organisation that can pay, owe and be paid. Its handle is never given to another party."""
+    """A person or an organisation that can pay, owe and be paid. Its handle is never given to another party.
+
+    Nor is one that looks like it (`handles.skeleton`). Those that looked alike before that was held have `=` and the
+    handle for their skeleton.
+    """
 
     id = PrimaryIdField()
     kind = models.CharField(max_length=12, choices=PartyKind.choices)
     handle = models.CharField(max_length=30, unique=True)
+    handle_skeleton = models.CharField(max_length=SKELETON_LENGTH_MAX)
     state = models.CharField(max_length=10, choices=PartyState.choices, default=PartyState.ACTIVE)
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
@@ -41,6 +48,7 @@ class Party(models.Model):
     class Meta:
         db_table = "identity_party"
         verbose_name_plural = "parties"
+        constraints = [models.UniqueConstraint(fields=["handle_skeleton"], name="identity_party_no_look_alikes")]
 
     def __str__(self) -> str:
         return self.handle
@@ -154,6 +162,79 @@ class ApprovalPolicy(models.Model):
         return identifiers.show("par", self.party_id)
 
 
+class Profile(models.Model):
+    """What a person says of themself: a name, read and written by `personal.py` alone, and how they may be found.
+
+    Without a row nothing was said.
+    """
+
+    party = models.OneToOneField(Party, models.PROTECT, primary_key=True, related_name="+")
+    full_name = models.CharField(max_length=200, blank=True)
+    findable_by_email = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "identity_profile"
+
+    def __str__(self) -> str:
+        return identifiers.show("par", self.party_id)
+
+
+class Contact(models.Model):
+    """A party that another one keeps in its list, under a name of its own choosing, or keeps away (`is_blocked`).
+
+    The name tells something of both: read and written by `personal.py` alone.
+    """
+
+    id = PrimaryIdField()
+    owner = models.ForeignKey(Party, models.PROTECT, db_index=False, related_name="+")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    private_name = models.CharField(max_length=100, blank=True)
+    is_blocked = models.BooleanField(default=False)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "identity_contact"
+        constraints = [models.UniqueConstraint(fields=["owner", "party"], name="identity_contact_once")]
+        indexes = [models.Index(fields=["owner", "created_at", "id"], name="identity_contact_by_time")]
+
+    def __str__(self) -> str:
+        return identifiers.show("con", self.id)
+
+
+class LookUpKind(models.TextChoices):
+    """What somebody wanted of a party that they named."""
+
+    FIND = "find"
+    VERIFY = "verify"
+    KEEP = "keep"
+
+
+class LookUp(models.Model):
+    """Somebody asked for a party: who, for whom, as a keyed digest what, and whether there was an answer.
+
+    Rows are never changed; a job removes them when they are old (`operations/look_ups.py`).
+    """
+
+    id = PrimaryIdField()
+    user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
+    party = models.ForeignKey(Party, models.PROTECT, db_index=False, db_constraint=False, related_name="+")
+    kind = models.CharField(max_length=10, choices=LookUpKind.choices)
+    asked = DigestField()
+    found = models.BooleanField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "identity_look_up"
+        indexes = [
+            models.Index(fields=["user", "created_at"], name="identity_look_up_by_person"),
+            models.Index(fields=["created_at"], name="identity_look_up_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} by {identifiers.show('usr', self.user_id)}"
+
+
 class InvitationState(models.TextChoices):
     """What became of an invitation; an open one may have expired meanwhile."""
 
@@ -195,6 +276,7 @@ class SessionEnd(models.TextChoices):
     PERSON_DISABLED = "person_disabled"
     REFRESH_TOKEN_REPLAYED = "refresh_token_replayed"  # noqa: S105
     REVOKED = "revoked"
+    ACCOUNT_CLOSED = "account_closed"
 
 
 class LoginSession(models.Model):

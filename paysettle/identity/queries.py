@@ -1,6 +1,5 @@
 """Questions about people and parties."""
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -10,11 +9,13 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from paysettle.identity import addresses, timeouts
+from paysettle.identity import addresses, personal, timeouts
 from paysettle.identity.caller import Caller
+from paysettle.identity.handles import HANDLE
 from paysettle.identity.models import (
     ApiKey,
     ApprovalPolicy,
+    Contact,
     Invitation,
     InvitationState,
     LoginSession,
@@ -22,22 +23,13 @@ from paysettle.identity.models import (
     Membership,
     Party,
     PartyKind,
+    Profile,
     User,
     VerifiedAddress,
 )
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import NotFound
 from paysettle.kernel.identifiers import BadIdentifier
-
-HANDLE = re.compile(r"[a-z0-9][a-z0-9._-]{1,28}[a-z0-9]")
-"""A handle: 3 to 30 of a-z, 0-9, dot, hyphen and underscore, beginning and ending with a letter or digit."""
-
-_LOOKS_LIKE_AN_ID = re.compile(r"[a-z]{3}_[a-z0-9]{26}")
-
-
-def is_handle(text: str) -> bool:
-    """Tell whether a text may become a handle: it has the form of one and cannot be mistaken for a `par_…` id."""
-    return HANDLE.fullmatch(text) is not None and _LOOKS_LIKE_AN_ID.fullmatch(text) is None
 
 
 def find_party(reference: str) -> UUID | None:
@@ -58,6 +50,11 @@ def person(user_id: UUID) -> User:
     return User.objects.select_related("own_party").get(id=user_id)
 
 
+def names(user_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the name by which each person is known: the handle of their own party."""
+    return dict(User.objects.filter(id__in=set(user_ids)).values_list("id", "username"))
+
+
 def people_with_verified_address(email: str) -> list[User]:
     """Return the one active person who has verified this address, or nobody."""
     holders = VerifiedAddress.objects.filter(digest=addresses.digest(email), user__is_active=True)
@@ -66,7 +63,26 @@ def people_with_verified_address(email: str) -> list[User]:
 
 def has_verified(user: User) -> bool:
     """Tell whether the address of a person is verified as theirs."""
-    return VerifiedAddress.objects.filter(digest=addresses.digest(user.email), user=user).exists()
+    digest = addresses.digest(personal.email_of(user))
+    return VerifiedAddress.objects.filter(digest=digest, user=user).exists()
+
+
+def profile(party_id: UUID) -> Profile:
+    """Return what a person says of themself; without a row nothing was said."""
+    return Profile.objects.filter(party_id=party_id).first() or Profile(party_id=party_id)
+
+
+def contacts_of(party_id: UUID) -> "QuerySet[Contact]":
+    """Return the contacts of a party."""
+    return Contact.objects.filter(owner_id=party_id).select_related("party")
+
+
+def contact(*, party_id: UUID, contact_id: UUID) -> Contact:
+    """Return one contact of a party; raise NotFound if it is absent or another's."""
+    found = contacts_of(party_id).filter(id=contact_id).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def memberships_of(user_id: UUID) -> list[Membership]:

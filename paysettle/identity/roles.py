@@ -36,6 +36,9 @@ class Permission(StrEnum):
     STATEMENT_READ = "statement.read"
     INBOX_READ = "inbox.read"
     INBOX_MARK = "inbox.mark"
+    PAYEE_FIND = "payee.find"
+    CONTACTS_READ = "contacts.read"
+    CONTACTS_MANAGE = "contacts.manage"
     ORGANISATION_READ = "organisation.read"
     MEMBERS_MANAGE = "members.manage"
     LIMITS_MANAGE = "limits.manage"
@@ -49,6 +52,7 @@ _LOOK = frozenset(
         Permission.SETTLEMENT_READ,
         Permission.STATEMENT_READ,
         Permission.INBOX_READ,
+        Permission.CONTACTS_READ,
         Permission.ORGANISATION_READ,
     }
 )
@@ -66,6 +70,8 @@ TABLE: dict[Role, frozenset[Permission]] = {
         Permission.RELEASE,
         Permission.REFUND,
         Permission.SETTLE_ASK,
+        Permission.PAYEE_FIND,
+        Permission.CONTACTS_MANAGE,
     },
     Role.VIEWER: _LOOK,
 }

@@ -15,6 +15,7 @@ from django.db import connection
 
 from paysettle.identity import roles, step_up, timeouts
 from paysettle.identity.caller import Caller
+from paysettle.identity.models import PartyState
 from paysettle.identity.roles import Permission, Role
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.transactions import Transaction, parse_time
@@ -50,6 +51,14 @@ class PartyDisabled(DomainError):
     code = "party_disabled"
     status = 403
     title = "This party has been disabled."
+
+
+class PartyClosed(DomainError):
+    """The account was closed by whoever it belonged to, and stays so."""
+
+    code = "party_closed"
+    status = 409
+    title = "This account has been closed for good."
 
 
 class NotPermitted(DomainError):
@@ -108,6 +117,7 @@ _LIVE_KEY = (
     " LEFT JOIN identity_party p ON p.id = m.party_id"
     " WHERE k.id = %s AND k.made_by_id = %s AND k.revoked_at IS NULL AND k.expires_at > %s AND u.is_active"
 )
+_HELD = "SELECT id FROM identity_party WHERE id IN ({values}) ORDER BY id LOCK IN SHARE MODE"
 _PARTIES = "SELECT id, handle, state FROM identity_party WHERE id IN ({values})"
 
 
@@ -117,7 +127,23 @@ class PartyView:
 
     id: UUID
     handle: str
-    active: bool
+    state: PartyState
+
+    @property
+    def active(self) -> bool:
+        """Whether it takes part."""
+        return self.state == PartyState.ACTIVE
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has been closed for good."""
+        return self.state == PartyState.CLOSED
+
+
+def hold(tx: Transaction, party_ids: Iterable[UUID]) -> None:
+    """Let nobody change these parties until the open transaction has ended; several may hold them at once."""
+    if tx.mysql:  # SQLite lets one transaction in at a time
+        tx.fetch_in(_HELD, {party_id.bytes for party_id in party_ids})
 
 
 def check(caller: Caller, needed: Permission | None, *, fresh: bool = False) -> None:
@@ -251,7 +277,7 @@ class Standing:
     @cached_property
     def _parties(self) -> dict[bytes, PartyView]:
         return {
-            bytes(id_): PartyView(UUID(bytes=bytes(id_)), handle, state == "active")
+            bytes(id_): PartyView(UUID(bytes=bytes(id_)), handle, PartyState(state))
             for id_, handle, state in self._party_rows.rows
         }
 

@@ -1,6 +1,6 @@
 """Which account belongs to whom: looked up, and opened when it is missing, before any lock is taken."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from uuid import UUID
 
@@ -12,6 +12,20 @@ from paysettle.ledger.chart import KINDS, WALLET, WORLD
 
 Place = tuple[UUID, str, str]
 """The owner, the code of the kind and the currency: an account's identity for life."""
+
+
+HoldOwners = Callable[[Transaction, Iterable[UUID]], None]
+_hold_owners: HoldOwners | None = None
+
+
+def set_hold_owners(hold: HoldOwners) -> None:
+    """Name the function that keeps owners as they are while accounts are opened for them.
+
+    Whoever closes an owner locks it first, and so knows all its accounts, the one being opened at that moment included.
+    The ledger knows no owners: `payments` names the function when it is loaded.
+    """
+    global _hold_owners  # noqa: PLW0603 - wired once, at start
+    _hold_owners = hold
 
 
 def wallet(party_id: UUID, currency: str) -> UUID:
@@ -64,11 +78,14 @@ def _find(owner_id: UUID, kind: str, currency: str) -> UUID | None:
 
 def open_missing(places: Iterable[Place]) -> None:
     """Open accounts in a short transaction of their own; those that exist already stay as they are."""
+    wanted = list(places)
 
     def work(tx: Transaction) -> None:
+        if _hold_owners is not None:
+            _hold_owners(tx, [owner_id for owner_id, _, _ in wanted])
         ignore = "INSERT IGNORE" if tx.mysql else "INSERT OR IGNORE"
         now = tx.time(tx.read_clock())
-        for owner_id, kind, currency in places:
+        for owner_id, kind, currency in wanted:
             tx.execute(
                 f"{ignore} INTO ledger_account (id, owner_id, kind, currency, balance_minor, held_minor, sequence,"
                 " floor_minor, state, version, last_booked_at) VALUES (%s, %s, %s, %s, 0, 0, 0, %s, 'open', 0, %s)",

@@ -1,10 +1,11 @@
 """Freezing, reopening and closing accounts. A transfer sees the state under the account's lock, so it acts at once."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from paysettle.kernel.errors import DomainError, NotFound
 from paysettle.kernel.transactions import Transaction
-from paysettle.ledger.chart import AccountState
+from paysettle.ledger.chart import WALLET, AccountState
 from paysettle.ledger.models import Account
 
 
@@ -22,6 +23,29 @@ class AccountIsClosed(DomainError):
     code = "account_is_closed"
     status = 409
     title = "This account has been closed for good."
+
+
+_WALLETS = "SELECT id, balance_minor, held_minor, state FROM ledger_account WHERE id IN ({values}) ORDER BY id"
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """A locked wallet: what it holds, in minor units, and its state."""
+
+    account_id: UUID
+    balance_minor: int
+    held_minor: int
+    state: str
+
+
+def lock_wallets(tx: Transaction, owner_id: UUID) -> list[Wallet]:
+    """Lock the wallets of an owner in id order, inside an open transaction, and return them."""
+    ids = tx.fetch("SELECT id FROM ledger_account WHERE owner_id = %s AND kind = %s", [owner_id.bytes, WALLET.code])
+    rows = tx.fetch_in(
+        _WALLETS + tx.for_update,
+        {bytes(id_) for (id_,) in ids},
+    )
+    return [Wallet(UUID(bytes=bytes(id_)), *rest) for id_, *rest in rows]
 
 
 def change(tx: Transaction, account_id: UUID, state: AccountState) -> int | None:

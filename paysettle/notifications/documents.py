@@ -35,6 +35,7 @@ SENTENCES = {
     Kind.API_KEY_MADE: "A new API key can act for {who}: revoke it if you do not know of it",
     Kind.API_KEY_ROTATED: "An API key of {who} was replaced by a new one: revoke that if you do not know of it",
     Kind.API_KEY_REVOKED: "An API key of {who} was revoked",
+    Kind.ACCOUNT_CLOSED: "The account of {who} has been closed for good",
 }
 
 

@@ -30,3 +30,4 @@ class Kind(StrEnum):
     API_KEY_MADE = "api_key_made"
     API_KEY_ROTATED = "api_key_rotated"
     API_KEY_REVOKED = "api_key_revoked"
+    ACCOUNT_CLOSED = "account_closed"

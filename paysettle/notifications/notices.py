@@ -35,6 +35,7 @@ RECOVERY_CODE_USED = "paysettle.person.recovery_code_used.v1"
 SESSION_ENDED = "paysettle.session.ended.v1"
 API_KEY_MADE = "paysettle.api_key.made.v1"
 API_KEY_REVOKED = "paysettle.api_key.revoked.v1"
+PARTY_CLOSED = "paysettle.party.closed.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,13 @@ def _owner_is_told(event: RecordedEvent) -> list[Notice]:
     return [Notice(owner, kind, owner, event.data["api_key"], ())]
 
 
+def _who_acted_for_it_is_told(event: RecordedEvent) -> list[Notice]:
+    """Tell everybody who acted for a party that it was closed, in the inbox of the party that they are."""
+    closed = identifiers.parse("par", event.stream)
+    told = [identifiers.parse("par", one["party"]) for one in event.data["told"]]
+    return [Notice(party, Kind.ACCOUNT_CLOSED, closed, event.stream, ()) for party in told]
+
+
 HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
     PAYMENT_COMPLETED: _is_told("payee", Kind.PAYMENT_RECEIVED),
     PAYMENT_AUTHORISED: _is_told("payee", Kind.PAYMENT_AUTHORISED),
@@ -176,6 +184,7 @@ HANDLERS: dict[str, Callable[[RecordedEvent], list[Notice]]] = {
     SETTLEMENT_REQUESTED: _others_are_told(Kind.SETTLEMENT_REQUESTED),
     SETTLEMENT_SETTLED: _asker_is_told(Kind.SETTLEMENT_APPROVED),
     SETTLEMENT_REJECTED: _asker_is_told(Kind.SETTLEMENT_REJECTED),
+    PARTY_CLOSED: _who_acted_for_it_is_told,
     SETTLEMENT_WITHDRAWN: _others_are_told(Kind.SETTLEMENT_WITHDRAWN),
     PASSWORD_CHANGED: _person_is_told(Kind.PASSWORD_CHANGED),
     ADDRESS_CHANGED: _person_is_told(Kind.ADDRESS_CHANGED),

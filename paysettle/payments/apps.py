@@ -8,12 +8,16 @@ class PaymentsConfig(AppConfig):
     label = "payments"
 
     def ready(self) -> None:
-        """Add the types of events, what the verifier asks of payments, and the jobs."""
+        """Add the types of events, what the verifier asks of payments, what ends with an account, and the jobs."""
+        from paysettle.identity import closing as accounts_closing
+        from paysettle.identity import standing
         from paysettle.kernel import jobs
-        from paysettle.ledger import verify
-        from paysettle.payments import acknowledged, checks, event_types  # noqa: F401 - these register when loaded
+        from paysettle.ledger import accounts, verify
+        from paysettle.payments import acknowledged, checks, closing, event_types  # noqa: F401 - registers when loaded
         from paysettle.payments.operations import expiry
 
         verify.register(*checks.CHECKS)
         verify.register_client_log(acknowledged.check)
+        accounts.set_hold_owners(standing.hold)
+        accounts_closing.register(closing.PART)
         jobs.register(expiry.EXPIRE_HOLDS)

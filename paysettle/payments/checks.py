@@ -53,6 +53,13 @@ def _payments_match_holds(reads: Snapshot, _scope: Scope, tally: Tally) -> Itera
         "pay",
         "does not agree with its hold",
     )
+    yield from rows_as_findings(
+        reads,
+        "SELECT p.id FROM payments_payment p WHERE p.hold_id IS NULL AND p.state IN ('authorised', 'pending_approval')",
+        [],
+        "pay",
+        "waits or is authorised and holds nothing",
+    )
 
 
 def _refunds_match_transfers(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
@@ -96,6 +103,18 @@ def _treasury_matches_transfers(reads: Snapshot, _scope: Scope, tally: Tally) ->
         "does not agree with its treasury move",
     )
     yield from _without_one_transfer(reads, "payments_treasury_move", "treasury_move", "trs")
+
+
+def _closed_parties_have_nothing(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    tally.seen = count(reads, "SELECT COUNT(*) FROM identity_party WHERE state = 'closed'")
+    yield from rows_as_findings(
+        reads,
+        "SELECT a.id FROM ledger_account a JOIN identity_party p ON p.id = a.owner_id"
+        " WHERE p.state = 'closed' AND (a.balance_minor <> 0 OR a.held_minor <> 0)",
+        [],
+        "acc",
+        "has money of somebody who closed their account",
+    )
 
 
 def _without_one_transfer(reads: Snapshot, table: str, kind: str, prefix: str) -> Iterator[Finding]:
@@ -233,6 +252,7 @@ CHECKS = [
         "refunds", "Each refund has one transfer, never above what was captured.", _refunds_match_transfers, whole=True
     ),
     Check("treasury", "Each treasury move has exactly one transfer.", _treasury_matches_transfers, whole=True),
+    Check("closed", "Whoever has closed their account has no money.", _closed_parties_have_nothing, whole=True),
     Check(
         "keys",
         "Each payment has exactly one key, each stored success its payment, each refusal none.",

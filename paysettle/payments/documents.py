@@ -6,6 +6,7 @@ from uuid import UUID
 
 from paysettle.kernel import identifiers, times
 from paysettle.kernel.money import Money
+from paysettle.payments.models import PaymentApproval
 from paysettle.payments.rules import Terms
 
 
@@ -60,6 +61,16 @@ def refund(*, refund_id: UUID, payment_id: UUID, amount: Money, reason: str, cre
         "amount": amount.document(),
         "reason": reason,
         "created_at": times.show(created_at),
+    }
+
+
+def approval(found: PaymentApproval, *, name: str) -> dict[str, Any]:
+    """Return the document of what one person decided about a payment."""
+    return {
+        "payment": identifiers.show("pay", found.payment_id),
+        "person": {"id": identifiers.show("usr", found.person_id), "handle": name},
+        "decision": found.decision,
+        "created_at": times.show(found.created_at),
     }
 
 

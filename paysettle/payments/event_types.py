@@ -76,4 +76,4 @@ describe("paysettle.treasury.withdrawal.v1", "Money of a party left the system."
 
 describe("paysettle.account.frozen.v1", "Staff keep an account out of all transfers for now.", {})
 describe("paysettle.account.reopened.v1", "Staff let an account take part again.", {})
-describe("paysettle.account.closed.v1", "Staff closed an empty account.", {})
+describe("paysettle.account.closed.v1", "An empty account was closed, by staff or by its owner.", {})

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,10 @@ from paysettle.payments import documents
 from paysettle.payments.lifecycle import STEPS, UNAPPROVED, State, Verb
 from paysettle.payments.models import ApprovalDecision, Payment, PaymentApproval, PaymentBatch, PaymentBatchPart, Refund
 from paysettle.payments.operations.send import SendPayment
-from paysettle.payments.rules import Approval, Terms
+from paysettle.payments.rules import HOLD_LIFE_MAX, Approval, Terms
+
+A_DAY = timedelta(days=1)
+"""How long the expiry of holds may be late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,14 @@ def refunds(*, party_id: UUID, payment_id: UUID) -> "QuerySet[Refund]":
     return Refund.objects.filter(payment=_payment(party_id, payment_id))
 
 
+def approvals(*, party_id: UUID, payment_id: UUID) -> "QuerySet[PaymentApproval]":
+    """Return who decided what about a payment of the payer's; raise NotFound to everybody else, the payee too."""
+    found = _payment(party_id, payment_id)
+    if found.payer_id != party_id:
+        raise NotFound
+    return PaymentApproval.objects.filter(payment=found)
+
+
 def by_key(*, party_id: UUID, key: str) -> "QuerySet[Payment]":
     """Return the payment that a party made with an idempotency key: one or none."""
     rows = IdempotencyKey.objects.filter(
@@ -78,6 +89,20 @@ def interrupted_batches(at: datetime, *, limit: int) -> list[PaymentBatch]:
 def batches_of(party_id: UUID) -> "QuerySet[PaymentBatch]":
     """Return the batches of a party."""
     return PaymentBatch.objects.filter(party_id=party_id)
+
+
+def running_batches_of(party_id: UUID) -> list[PaymentBatch]:
+    """Return the batches of a party that are not finished."""
+    return list(batches_of(party_id).filter(finished_at=None))
+
+
+def authorised_for(party_id: UUID, *, at: datetime, most: int) -> list[UUID]:
+    """Return payments that hold money for a payee, `most` of them.
+
+    They are looked for among those that are young enough to hold anything: the others may be very many.
+    """
+    young = Payment.objects.filter(payee_id=party_id, created_at__gt=at - HOLD_LIFE_MAX - A_DAY)
+    return list(young.filter(state=State.AUTHORISED).values_list("id", flat=True)[:most])
 
 
 def batch(*, party_id: UUID, batch_id: UUID) -> PaymentBatch:
@@ -156,6 +181,12 @@ def refund_documents(found: list[Refund]) -> list[dict[str, Any]]:
         )
         for r in found
     ]
+
+
+def approval_documents(found: list[PaymentApproval]) -> list[dict[str, Any]]:
+    """Return the documents of approvals, with the names of those who decided."""
+    names = people.names(approval.person_id for approval in found)
+    return [documents.approval(approval, name=names[approval.person_id]) for approval in found]
 
 
 def terms_of(row: Payment) -> Terms:

@@ -8,8 +8,10 @@ class SettlementsConfig(AppConfig):
     label = "settlements"
 
     def ready(self) -> None:
-        """Add the types of events, and what the verifier asks of settlements."""
+        """Add the types of events, and what the verifier asks of settlements, and what keeps an account open."""
+        from paysettle.identity import closing as accounts_closing
         from paysettle.ledger import verify
-        from paysettle.settlements import checks, event_types  # noqa: F401 - these register when they are loaded
+        from paysettle.settlements import checks, closing, event_types  # noqa: F401 - registers when it is loaded
 
+        accounts_closing.register(closing.PART)
         verify.register(*checks.CHECKS)

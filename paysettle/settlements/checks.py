@@ -83,7 +83,24 @@ def _keys_match_moves(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[
     )
 
 
+def _limits_have_counted(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    """No counter says less than what its member has approved since it began. Rule MR16."""
+    tally.seen = count(reads, "SELECT COUNT(*) FROM identity_member_limit WHERE spent_since IS NOT NULL")
+    yield from rows_as_findings(
+        reads,
+        "SELECT l.id FROM identity_member_limit l WHERE l.spent_since IS NOT NULL AND l.spent_minor <"
+        " (SELECT COALESCE(SUM(g.amount_minor), 0) FROM settlements_move m"
+        " JOIN settlements_leg g ON g.settlement_id = m.settlement_id WHERE m.party_id = l.party_id"
+        " AND m.user_id = l.user_id AND m.what = 'approve' AND m.at >= l.spent_since"
+        " AND g.debtor_id = l.party_id AND g.currency = l.currency)",
+        [],
+        "lim",
+        "has counted less than its member has approved",
+    )
+
+
 CHECKS = [
+    Check("limits.settlements", "No limit has counted less than was approved.", _limits_have_counted, whole=True),
     Check(
         "settlements",
         "Settled settlements have the transfers of their legs, others none.",

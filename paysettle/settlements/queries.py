@@ -26,6 +26,11 @@ def settlements_of(party_id: UUID) -> "QuerySet[Settlement]":
     return Settlement.objects.filter(id__in=legs.values("settlement_id"))
 
 
+def open_settlements_of(party_id: UUID) -> "QuerySet[Settlement]":
+    """Return the settlements of a party that nobody has decided or withdrawn yet."""
+    return settlements_of(party_id).filter(state=State.REQUESTED)
+
+
 def settlement(*, party_id: UUID, settlement_id: UUID) -> dict[str, Any]:
     """Return one settlement of a party; raise NotFound if it is absent or not the party's."""
     found = settlements_of(party_id).filter(id=settlement_id).first()

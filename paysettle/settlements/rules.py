@@ -27,7 +27,7 @@ class SettlementWithOneself(DomainError):
 
 
 class PartyUnavailable(DomainError):
-    """The other party has been disabled."""
+    """The other party has been disabled or closed, or keeps the asker away."""
 
     code = "party_unavailable"
     status = 422

@@ -77,6 +77,7 @@ def test_the_story_is_told(demo: Demo) -> None:
         "Dov rejects it, “That was the cat”: 200 rejected",
         "mail to ben@demo.example: ana paid you 12.50 EUR",
         "ok        2  The moves of each settlement",
+        "manage.py totp_code admin",
     ):
         assert line in told
 
@@ -100,7 +101,8 @@ def test_the_quick_start_and_what_follows_it_work_as_they_stand(demo: Demo) -> N
     assert result.returncode == 0, result.stdout + result.stderr
     for line in ('"decimal":"12.50"', "idempotent-replayed: true", "settled", "67.50", "The books are right."):
         assert line in result.stdout, result.stdout + result.stderr
-    assert result.stdout.splitlines()[-14:] == [
+    assert re.search(r"^curl\n[1-9]\n[0-9]{6}$", result.stdout, re.MULTILINE), "a device, a count, the code of staff"
+    assert result.stdout.splitlines()[-19:] == [
         "open",
         "payer",
         "padaria",
@@ -115,6 +117,11 @@ def test_the_quick_start_and_what_follows_it_work_as_they_stand(demo: Demo) -> N
         "completed",
         "not_your_party",
         "last_owner",
+        "True",
+        "ana",
+        "match",
+        "ana",
+        "wallet_not_empty",
     ]
 
 

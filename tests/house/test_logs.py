@@ -1,13 +1,17 @@
-"""What is logged: JSON lines, and no address in them, not even in what other people's exceptions say."""
+"""What is logged: JSON lines, and no address in them, not even in what other people's exceptions say; nor a name."""
 
 import json
 import logging
 
 import pytest
 import structlog
+from django.http import HttpRequest
 
+from paysettle.api import body
 from paysettle.identity import api_keys
 from paysettle.kernel import identifiers
+from tests.companies import company, new_handle, send
+from tests.people import person
 
 pytestmark = pytest.mark.once
 
@@ -53,3 +57,51 @@ def test_the_standard_librarys_lines_look_the_same(caplog: pytest.LogCaptureFixt
     line = json.loads(formatter.format(record))
     assert (line["event"], line["logger"], line["level"]) == ("Bad: [address]", "django.request", "error")
     assert not caplog.records
+
+
+CANARY = "Quetzalcoatl"
+ADDRESS = f"{CANARY.lower()}@example.org"
+
+
+def _say_personal_things() -> None:
+    """Send what is personal to every operation that takes it, right and wrong."""
+    olga = person("olga")
+    acting = company(olga).acted_for_by(olga)
+    firm = f"/api/v1/organisations/{acting.party}"
+    register = {"legal_name": CANARY, "country": "PT", "registration_number": CANARY}
+    for path, sent in (
+        ("/api/v1/me/profile", {"name": CANARY}),
+        ("/api/v1/payees/find", {"email": ADDRESS}),
+        ("/api/v1/payees/find", {"email": ADDRESS, "handle": CANARY}),
+        ("/api/v1/payees/verify", {"payee": olga.handle, "name": CANARY}),
+        ("/api/v1/contacts", {"party": person("ben").handle, "name": CANARY}),
+        ("/api/v1/contacts", {"party": CANARY, "name": CANARY}),
+        ("/api/v1/organisations", {"handle": new_handle(), **register}),
+        (f"{firm}/registration", register),
+        (f"{firm}/registration", {**register, CANARY: CANARY}),
+        (f"{firm}/invitations", {"email": ADDRESS, "role": "viewer"}),
+    ):
+        assert send(acting, "POST", path, sent).status in {200, 201, 404, 422}
+
+
+def test_no_line_holds_a_name_an_address_or_what_a_register_says(capsys: pytest.CaptureFixture[str]) -> None:
+    _say_personal_things()
+    lines = _lines(capsys)
+    assert len(lines) >= 10
+    assert not [line for line in lines if CANARY.lower() in str(line).lower()]
+
+
+def test_control_a_line_with_a_body_in_it_is_noticed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: a reader of bodies logs what it has read."""
+    read = body.read
+
+    def telling(request: HttpRequest) -> body.Body:
+        sent = read(request)
+        structlog.get_logger("planted").info("body", sent=sent)
+        return sent
+
+    monkeypatch.setattr(body, "read", telling)
+    _say_personal_things()
+    assert CANARY in str(_lines(capsys))

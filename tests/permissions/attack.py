@@ -154,7 +154,7 @@ def query_parameters(name: str) -> list[str]:
 
 def secrets_in(reply: Reply, everybody: Cast) -> set[str]:
     """Return the ids in an owner's answer that are nobody else's business: those of parties to both are known."""
-    known = {everybody.ours.ben.party, everybody.theirs.owner.party, everybody.eva.party}
+    known = {everybody.ours.ben.party, everybody.theirs.owner.party, everybody.erin.party}
     own = {key: value for key, value in _document(reply).items() if key not in OF_THE_REQUEST}
     return set(ID.findall(orjson.dumps(own).decode())) - known
 

@@ -27,13 +27,16 @@ LONG_AGO = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Everybody who calls. Others reach for what is in `ours`; `theirs` is eva's world, `alone` that of one person."""
+    """Everybody who calls. Others reach for what is in `ours`: erin, and eva, whose world is `theirs`.
+
+    `alone` is the world of a person who acts for themself.
+    """
 
     ours: World
     theirs: World
     alone: World
     members: Mapping[Role, Person]
-    eva: Person
+    erin: Person
     disabled: Person
     removed: Person
     staff: Mapping[StaffRole, Person]
@@ -47,19 +50,20 @@ class Sender:
     meanwhile: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
-def cast() -> Cast:
-    """Bring everybody together, with money."""
+def cast(*, funded: bool = True) -> Cast:
+    """Bring everybody together, with money or without."""
     ben = person("ben")
     ours, theirs = _firm(company(person("olga")), ben), _firm(company(person("eva")), ben)
     sol = person("sol")
-    alone = World(company(sol), sol, ben, sol, _canary())
+    alone = replace(_firm(company(sol), ben), owner=sol, sender=sol)
     firm = ours.company
     disabled, removed = person("dora"), person("rita")
     for former in (disabled, removed):
         firm.join(former, Role.OWNER)
     people.disable(by=OPERATOR, user_id=disabled.user.id, reason="a test")
     members.remove(by=ours.owner.caller, member_id=firm.member(removed).id)
-    for somebody in (ben, ours.owner, theirs.owner, sol, theirs.company.owner):
+    erin = person("erin")
+    for somebody in (ben, ours.owner, theirs.owner, sol, erin) if funded else ():
         deposit(somebody, 1_000_000)
     return Cast(
         ours=ours,
@@ -67,7 +71,7 @@ def cast() -> Cast:
         alone=alone,
         members={Role.OWNER: ours.owner}
         | {role: firm.join(person(role.value), role) for role in Role if role != Role.OWNER},
-        eva=theirs.company.owner,
+        erin=erin,
         disabled=firm.acted_for_by(disabled),
         removed=firm.acted_for_by(removed),
         staff={role: firm.acted_for_by(staff_member(role)) for role in StaffRole},
@@ -146,9 +150,9 @@ OTHERS: dict[str, Callable[[Cast], Sender]] = {
     "disabled_person": lambda everybody: Sender(signed_in(everybody.disabled)),
     "removed_member": lambda everybody: Sender(signed_in(everybody.removed)),
     "disabled_party": _while_disabled,
-    "other_person": lambda everybody: Sender(signed_in(everybody.eva)),
+    "other_person": lambda everybody: Sender(signed_in(everybody.erin)),
     "other_organisation": lambda everybody: Sender(signed_in(everybody.theirs.owner)),
-    "intruder": lambda everybody: Sender(signed_in(everybody.ours.company.acted_for_by(everybody.eva))),
+    "intruder": lambda everybody: Sender(signed_in(everybody.ours.company.acted_for_by(everybody.erin))),
 }
 OTHERS |= {
     f"staff_{role}": lambda everybody, role=role: Sender(signed_in(everybody.staff[role]))  # type: ignore[misc]

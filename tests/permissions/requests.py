@@ -14,7 +14,7 @@ from django.core import mail
 
 from paysettle.commands import worker
 from paysettle.identity import roles
-from paysettle.identity.models import AddressChange
+from paysettle.identity.models import AddressChange, LookUp
 from paysettle.identity.operations import address_changes, invitations, sessions
 from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import identifiers
@@ -224,10 +224,31 @@ def _key(world: World) -> str:
     return f"/api/v1/api-keys/{made.document['id']}"
 
 
+def _contact(world: World) -> str:
+    """Keep somebody and return the address of the contact."""
+    LookUp.objects.filter(user=world.owner.user).delete()  # so many in an hour are too many
+    made = send(world.owner, "POST", "/api/v1/contacts", {"party": person("cleo").handle})
+    return f"/api/v1/contacts/{made.document['id']}"
+
+
 CODE = re.compile(r"^([A-Z0-9]{4}-?[A-Z0-9]{4})\s*$", re.MULTILINE)
+
 
 REQUESTS: dict[str, Callable[[World], Request]] = {
     "me": lambda _: Request("GET", "/api/v1/me"),
+    "get_profile": lambda _: Request("GET", "/api/v1/me/profile"),
+    "change_profile": lambda _: Request("POST", "/api/v1/me/profile", {"name": "Olga"}),
+    "find_payee": lambda world: Request("POST", "/api/v1/payees/find", {"handle": world.ben.handle}),
+    "verify_payee": lambda world: Request("POST", "/api/v1/payees/verify", {"payee": world.ben.handle, "name": "Ben"}),
+    "list_contacts": lambda _: Request("GET", "/api/v1/contacts"),
+    "keep_contact": lambda _: Request("POST", "/api/v1/contacts", {"party": person("cleo").handle}),
+    "get_contact": lambda world: Request("GET", _contact(world)),
+    "rename_contact": lambda world: Request("POST", f"{_contact(world)}/rename", {"name": "Cleo"}),
+    "block_contact": lambda world: Request("POST", f"{_contact(world)}/block"),
+    "unblock_contact": lambda world: Request("POST", f"{_contact(world)}/unblock"),
+    "remove_contact": lambda world: Request("POST", f"{_contact(world)}/remove"),
+    "list_sessions": lambda _: Request("GET", "/api/v1/me/sessions"),
+    "end_other_sessions": lambda _: Request("POST", "/api/v1/me/sessions/end-others"),
     "list_organisations": lambda _: Request("GET", "/api/v1/organisations"),
     "create_organisation": lambda _: Request(
         "POST", "/api/v1/organisations", {"handle": new_handle(), "legal_name": "Firm", "country": "PT"}
@@ -238,6 +259,11 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
         "POST", f"{world.company.path}/hand-over", {"member": _member(world)}
     ),
     "accept_invitation": lambda world: Request("POST", "/api/v1/invitations/accept", {"token": _token(world)}),
+    "change_registration": lambda world: Request(
+        "POST", f"{world.company.path}/registration", {"legal_name": "Firm", "country": "PT"}
+    ),
+    "close_organisation": lambda world: Request("POST", f"{world.company.path}/close"),
+    "close_account": lambda _: Request("POST", "/api/v1/me/close"),
     "list_members": lambda world: Request("GET", f"{world.company.path}/members"),
     "change_member_role": lambda world: Request("POST", f"{_member_path(world)}/role", {"role": "payer"}),
     "remove_member": lambda world: Request("POST", f"{_member_path(world)}/remove"),
@@ -261,10 +287,8 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "get_api_key": lambda world: Request("GET", _key(world)),
     "rotate_api_key": lambda world: Request("POST", f"{_key(world)}/rotate"),
     "revoke_api_key": lambda world: Request("POST", f"{_key(world)}/revoke"),
-    "list_sessions": lambda _: Request("GET", "/api/v1/me/sessions"),
     "name_session": lambda world: Request("POST", f"{_session(world)}/name", {"name": "my old phone"}),
     "end_session": lambda world: Request("POST", f"{_session(world)}/end"),
-    "end_other_sessions": lambda _: Request("POST", "/api/v1/me/sessions/end-others"),
     "change_address": lambda world: Request("POST", "/api/v1/me/address", _address(world)),
     "confirm_address": lambda world: Request("POST", "/api/v1/me/address/confirm", _codes(world)),
     "list_accounts": lambda _: Request("GET", "/api/v1/accounts"),
@@ -282,6 +306,7 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "get_payment": lambda world: Request("GET", _received(world)),
     "withdraw_payment": lambda world: Request("POST", f"{_withdrawable(world)}/withdraw"),
     "approve_payment": lambda world: Request("POST", f"{_ordered(world)}/approve"),
+    "list_payment_approvals": lambda world: Request("GET", f"{_ordered(world)}/approvals"),
     "reject_payment": lambda world: Request("POST", f"{_ordered(world)}/reject"),
     "capture_payment": lambda world: Request("POST", f"{_held(world)}/captures", {"final": True}),
     "release_payment": lambda world: Request("POST", f"{_held(world)}/release"),

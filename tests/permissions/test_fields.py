@@ -24,6 +24,9 @@ from tests.permissions.sign_in import OF_A_SESSION, OF_ANYBODY, device
 from tests.permissions.tables import Contents, changes, contents
 
 SOMEBODY = "par_00000000000000000000000001"
+WITHOUT_MONEY = ("close_account", "close_organisation")
+"""These need a world without money: that they succeed there, `test_access.py` shows."""
+
 LAST = ("confirm_address", "change_address", "hand_over_organisation", "leave_organisation")
 """After these the owner is not who they were: their good requests come after those of the others."""
 
@@ -172,7 +175,7 @@ def test_nothing_was_done(prepared: Prepared) -> None:
     assert changes(prepared.before, contents()) == {}
 
 
-@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("name", [name for name in WRITES if name not in WITHOUT_MONEY])
 def test_the_same_request_without_it_succeeds(prepared: Prepared, name: str) -> None:
     reply = prepared.server.send(prepared.good[name], prepared.headers)
     assert 200 <= reply.status < 300, reply.text
@@ -217,5 +220,5 @@ def test_control_without_the_refusal_of_unknown_fields_somebody_pays(monkeypatch
 
 def test_control_a_changed_row_is_seen(prepared: Prepared) -> None:
     before = contents()
-    User.objects.filter(id=prepared.everybody.eva.user.id).update(version=2)
+    User.objects.filter(id=prepared.everybody.erin.user.id).update(version=2)
     assert list(changes(before, contents())) == ["identity_user"]

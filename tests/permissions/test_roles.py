@@ -58,8 +58,10 @@ def test_the_staff_roles_are_those_of_the_access_table() -> None:
 
 def test_the_table_of_the_readme_says_the_same() -> None:
     columns = [
-        {Permission.PAYMENT_READ, Permission.SETTLEMENT_READ, Permission.STATEMENT_READ, Permission.INBOX_READ},
-        {Permission.PAY, Permission.CAPTURE, Permission.REFUND, Permission.SETTLE_ASK},
+        {Permission.PAYMENT_READ, Permission.SETTLEMENT_READ, Permission.STATEMENT_READ, Permission.INBOX_READ}
+        | {Permission.CONTACTS_READ},
+        {Permission.PAY, Permission.CAPTURE, Permission.REFUND, Permission.SETTLE_ASK}
+        | {Permission.PAYEE_FIND, Permission.CONTACTS_MANAGE},
         {Permission.SETTLE_DECIDE, Permission.PAYMENT_APPROVE},
         {Permission.MEMBERS_MANAGE, Permission.LIMITS_MANAGE, Permission.KEYS_MANAGE},
         {Permission.OWNERS_MANAGE},
@@ -80,6 +82,18 @@ def test_every_role_withdraws_what_it_has_ordered(world: World, role: Role) -> N
     operations.change_role(by=world.owner.caller, member_id=world.company.member(maker).id, role=role)
     reply = send(maker, "POST", f"{path}/withdraw")
     assert reply.status == (200 if roles.allows(role, Permission.PAY) else 403)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_role_closes_the_company_and_then_themself(role: Role) -> None:
+    firm = company(person("olga"))
+    member = firm.join(person(role.value), role)
+    closed = send(member, "POST", f"{firm.path}/close")
+    assert closed.status == (200 if role is Role.OWNER else 403)
+    if role is not Role.OWNER:
+        assert closed.document["permission"] == "owners.manage"
+    assert send(member, "POST", "/api/v1/me/close").status == (403 if role is Role.OWNER else 200)
+    assert list(firm.roles()) == ([] if role is Role.OWNER else [firm.owner.user.username])
 
 
 @pytest.mark.money

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from paysettle.identity.caller import Caller
+from paysettle.identity.roles import Role
 from paysettle.kernel import batch, identifiers
 from paysettle.kernel.batch import Outcome
 from paysettle.kernel.errors import DomainError
@@ -30,6 +31,8 @@ from paysettle.payments.queries import batch_items
 from paysettle.settlements.lifecycle import Verb
 from paysettle.settlements.operations.moves import move_settlement
 from tests import people
+from tests.approvals import limit, noon, policy
+from tests.companies import company
 from tests.money import books_are_right
 from tests.moves import authorise_order, batch_of, expire_order, move_order
 from tests.orders import decision, request_order
@@ -57,6 +60,7 @@ numbers = st.integers(0, 20)
 lives = st.sampled_from([WEEK_S, WEEK_S, WEEK_S, 0])
 sides = st.sampled_from(["right", "right", "right", "right", "asker", "debtor", "stranger"])
 payment_sides = st.sampled_from(["payee", "payee", "payee", "payee", "payee", "payer", "stranger"])
+deciders = st.sampled_from(["first", "second", "first", "second", "maker", "payee", "stranger"])
 aheads = st.sampled_from([0, 0, 0, 0, 1])
 lines = st.lists(
     st.tuples(st.sampled_from([1, 2, 1, 2, 0, None]), amounts, keys, st.sampled_from([NOW, NOW, WEEK_S, 0])),
@@ -66,13 +70,36 @@ lines = st.lists(
 
 
 class Machine(RuleBasedStateMachine):
-    """Three people, and all that can become of their money."""
+    """Three parties, and all that can become of their money.
+
+    Ben is a person. Ana acts for a company and may send 15 at once alone; from 30 on two others must approve. Eva acts
+    for another and may send 100 a day.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.people = {name: people.person(name) for name in NAMES}
+        anas, evas = company(people.person("olga")), company(people.person("otto"))
+        self.people = {
+            "ana": anas.join(people.person("ana"), Role.ADMIN),
+            "ben": people.person("ben"),
+            "eva": evas.join(people.person("eva"), Role.ADMIN),
+        }
+        self.approvers = {
+            "ana": (anas.acted_for_by(anas.owner), anas.join(people.person("april"), Role.ADMIN)),
+            "eva": (evas.acted_for_by(evas.owner), evas.join(people.person("april"), Role.ADMIN)),
+        }
+        limit(anas, self.people["ana"], per_payment=15)
+        policy(anas, (30, 2))
+        limit(evas, self.people["eva"], per_day=100)
+        policy(evas, time_zone=noon())
         self.wallets = {name: accounts.wallet(self.people[name].party_id, "EUR") for name in NAMES}
-        self.oracle = Oracle(dict.fromkeys(NAMES, 0), order=sorted(NAMES, key=self.wallets.__getitem__))
+        self.oracle = Oracle(
+            dict.fromkeys(NAMES, 0),
+            order=sorted(NAMES, key=self.wallets.__getitem__),
+            per_payment={"ana": 15},
+            per_day={"eva": 100},
+            rules={"ana": [(30, 2)]},
+        )
         self.objects: dict[str, str] = {}
         """What the oracle calls an object, and its public id."""
         self.texts: dict[tuple[str, str, str], str] = {}
@@ -115,6 +142,28 @@ class Machine(RuleBasedStateMachine):
             order = move_order(self.people[by], PaymentVerb.CAPTURE, self.objects[name], amount, final=final, key=key)
             expected = self.oracle.capture(by, name, amount, key, final=final)
             self._compare("capture", ("move", by, key), expected, lambda: lane.call(move_payment, order), state)
+
+        self._do(send)
+
+    @precondition(lambda self: self.oracle.payments)
+    @rule(number=numbers, who=deciders, verb=st.sampled_from(["approve", "approve", *VERBS]), key=keys)
+    def decide_payment(self, number: int, who: str, verb: str, key: str) -> None:
+        self.decide_payment_about(self._choose(number, _waits), who, verb, key)
+
+    def decide_payment_about(self, name: str, who: str, verb: str, key: str) -> None:
+        """Let its maker, the `first` or `second` other of the payer's, the payee or a stranger decide."""
+        it = self.oracle.payments[name]
+        by = {"payee": it.payee, "stranger": _third(it.payer, it.payee)}.get(who, it.payer)
+        others = dict(zip(("first", "second"), self.approvers.get(by, ()), strict=False))
+        person, key = others.get(who, self.people[by]), key or next(self.fresh)
+        named = who if who in others else "maker"
+
+        def send() -> None:
+            state = f"{self.oracle.payments[name]}; {who}{self._wallets(it.payer, it.payee)}"
+            order = move_order(person, PaymentVerb(verb), self.objects[name], key=key)
+            expected = self.oracle.decide_payment(by, named, verb, name, key)
+            action = f"{verb} payment"
+            self._compare(action, ("move", by, key), expected, lambda: lane.call(move_payment, order), state)
 
         self._do(send)
 
@@ -385,6 +434,10 @@ class Machine(RuleBasedStateMachine):
 
 def _is_held(payment: OraclePayment) -> bool:
     return payment.left > 0
+
+
+def _waits(payment: OraclePayment) -> bool:
+    return payment.state == "pending_approval"
 
 
 def _is_paid(payment: OraclePayment) -> bool:

@@ -9,15 +9,22 @@ Answer = tuple[str, str]
 STORED = {
     "account_closed",
     "account_frozen",
+    "approval_too_late",
     "capture_exceeds_hold",
     "hold_expired",
     "insufficient_funds",
+    "limit_exceeded",
+    "more_approvals_needed",
     "nothing_to_refund",
     "payment_not_authorised",
+    "payment_not_pending",
     "refund_exceeds_payment",
     "settlement_not_open",
 }
 """Refusals that are kept under their key. All others may be corrected and sent again."""
+
+UNAPPROVED = {"pending_approval", "rejected", "withdrawn", "lapsed"}
+"""Where a payment is its payer's alone."""
 
 NOW = None
 """How long the money is held: not at all."""
@@ -46,10 +53,14 @@ class Payment:
     refunded: int = 0
     due: bool = False
     """The deadline of its hold has passed."""
+    needed: int = 0
+    hold_s: int | None = NOW
+    """How long it is held for the payee once so many have approved."""
+    approved_by: set[str] = field(default_factory=set)
 
     @property
     def left(self) -> int:
-        return self.amount - self.captured if self.state == "authorised" else 0
+        return self.amount - self.captured if self.state in {"authorised", "pending_approval"} else 0
 
     def __str__(self) -> str:
         parts = [self.state]
@@ -57,6 +68,8 @@ class Payment:
             parts.append("part captured")
         if self.state == "completed" and self.captured < self.amount:
             parts.append("part released")
+        if self.state == "pending_approval" and self.approved_by:
+            parts.append("part approved")
         if self.refunded:
             parts.append("refunded" if self.refunded == self.captured else "part refunded")
         return ", ".join([*parts, "due"] if self.left and self.due else parts)
@@ -80,6 +93,11 @@ class Oracle:
     order: Sequence[str] = ()
     """In which order the wallets of an item are looked at."""
     wallets: dict[str, str] = field(default_factory=dict)
+    per_payment: dict[str, int] = field(default_factory=dict)
+    """What a member may send alone at once, and in a day; and from which amount on how many must approve."""
+    per_day: dict[str, int] = field(default_factory=dict)
+    rules: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    spent: dict[str, int] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
     settlements: dict[str, Settlement] = field(default_factory=dict)
     answers: dict[tuple[str, str, str], tuple[object, Answer]] = field(default_factory=dict)
@@ -120,17 +138,21 @@ class Oracle:
     def release(self, by: str, name: str, key: str) -> Answer:
         return self._once("move", by, key, ("release", name), lambda: self._release(by, name))
 
+    def decide_payment(self, by: str, person: str, verb: str, name: str, key: str) -> Answer:
+        """Let a person who acts for a party approve, reject or withdraw a payment; `maker` is who made it."""
+        return self._once("move", by, key, (verb, name), lambda: self._decide_payment(by, person, verb, name))
+
     def refund(self, by: str, name: str, amount: int | None, key: str) -> Answer:
         return self._once("refund", by, key, (name, amount), lambda: self._refund(by, name, amount))
 
     def expire(self, name: str) -> Answer:
         """Let the system give back what a hold that is due has left."""
         it = self.payments[name]
-        if it.state != "authorised":
+        if it.state not in {"authorised", "pending_approval"}:
             return "payment_not_authorised", ""
         if not it.due:
             return "hold_not_due", ""
-        it.state = "completed" if it.captured else "expired"
+        it.state = "lapsed" if it.state == "pending_approval" else "completed" if it.captured else "expired"
         return "ok", name
 
     def change_wallet(self, who: str, verb: str) -> str:
@@ -164,10 +186,15 @@ class Oracle:
     def _pay(self, by: str, to: str, amount: int, hold_s: int | None) -> Answer:
         if by == to:
             return "payment_to_oneself", ""
-        code = self._move(by, to, amount) if hold_s is NOW else self._refusal({by: 0}, {by: amount})
+        needed = max(self._demanded(by, amount), 1 if self._exceeds(by, amount) else 0)
+        code = self._move(by, to, amount) if hold_s is NOW and not needed else self._refusal({by: 0}, {by: amount})
         if code != "ok":
             return code, ""
         name = f"payment {len(self.payments) + 1}"
+        if needed:
+            self.payments[name] = Payment(by, to, amount, "pending_approval", needed=needed, hold_s=hold_s)
+            return "ok", name
+        self._count(by, amount)
         if hold_s is NOW:
             self.payments[name] = Payment(by, to, amount, "completed", captured=amount)
         else:
@@ -191,6 +218,50 @@ class Oracle:
             it.state = "completed"
         return "ok", name
 
+    def _decide_payment(self, by: str, person: str, verb: str, name: str) -> Answer:
+        it = self.payments[name]
+        code = self._payers_move(it, by, person, verb)
+        if code == "ok" and verb == "approve" and len(it.approved_by) + 1 >= it.needed:
+            code = (
+                self._move(it.payer, it.payee, it.amount, from_hold=it.amount)
+                if it.hold_s is NOW
+                else (self._refusal({it.payer: 0}))
+            )
+            if code == "ok":
+                it.state, it.captured = ("completed", it.amount) if it.hold_s is NOW else ("authorised", 0)
+                it.due = it.hold_s is not NOW and it.hold_s <= 0
+        if code != "ok":
+            return code, ""
+        if verb == "approve":
+            it.approved_by.add(person)
+        else:
+            it.state = {"reject": "rejected", "withdraw": "withdrawn"}[verb]
+        return "ok", name
+
+    @staticmethod
+    def _payers_move(it: Payment, by: str, person: str, verb: str) -> str:
+        if by != it.payer:
+            return "not_the_payer" if by == it.payee and it.state not in UNAPPROVED else "not_found"
+        if it.state != "pending_approval":
+            return "payment_not_pending"
+        if verb == "withdraw":
+            return "ok" if person == "maker" else "not_the_maker"
+        if person == "maker":
+            return "own_payment"
+        if verb == "approve" and person in it.approved_by:
+            return "already_decided"
+        return "approval_too_late" if verb == "approve" and it.due else "ok"
+
+    def _demanded(self, by: str, amount: int) -> int:
+        return max((number for least, number in self.rules.get(by, []) if least <= amount), default=0)
+
+    def _exceeds(self, by: str, amount: int) -> bool:
+        at_once, in_a_day = self.per_payment.get(by, amount), self.per_day.get(by)
+        return amount > at_once or (in_a_day is not None and self.spent.get(by, 0) + amount > in_a_day)
+
+    def _count(self, by: str, amount: int) -> None:
+        self.spent[by] = self.spent.get(by, 0) + amount
+
     def _release(self, by: str, name: str) -> Answer:
         it = self.payments[name]
         code = self._payees_move(it, by, {"authorised"})
@@ -208,10 +279,13 @@ class Oracle:
         amount = left if amount is None else amount
         if code == "ok" and not 0 < amount <= left:
             code = "refund_exceeds_payment"
+        if code == "ok" and self._exceeds(by, amount):
+            code = "limit_exceeded"
         if code == "ok":
             code = self._move(it.payee, it.payer, amount)
         if code != "ok":
             return code, ""
+        self._count(by, amount)
         it.refunded += amount
         self.refunds += 1
         return "ok", f"refund {self.refunds}"
@@ -234,16 +308,21 @@ class Oracle:
         if version != it.version:
             return "version_mismatch", ""
         if verb == "approve":
-            code = self._move(it.debtor, it.asker, it.amount)
+            code = "limit_exceeded" if self._exceeds(by, it.amount) else "ok"
+            if code == "ok" and self._demanded(by, it.amount) > 1:
+                code = "more_approvals_needed"
+            if code == "ok":
+                code = self._move(it.debtor, it.asker, it.amount)
             if code != "ok":
                 return code, ""
+            self._count(by, it.amount)
         it.state = {"approve": "settled", "reject": "rejected", "withdraw": "withdrawn"}[verb]
         it.version += 1
         return "ok", name
 
     @staticmethod
     def _payees_move(it: Payment, by: str, states: set[str]) -> str:
-        if by not in {it.payer, it.payee}:
+        if by not in {it.payer, it.payee} or (by == it.payee and it.state in UNAPPROVED):
             return "not_found"
         if by != it.payee:
             return "not_the_payee"

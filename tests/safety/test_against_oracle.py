@@ -1,9 +1,10 @@
 """R16: whatever people do in whatever order, the system answers what a simple model of it answers.
 
 Hypothesis makes up the stories: deposits; payments at once, authorised, captured in parts, released, expired, refunded;
-batches of good and bad lines; wallets frozen, reopened and closed; settlements asked and decided; by the right side and
-the wrong one, with fresh keys, with keys sent again and with keys used for something else. At the end the matrix of
-what was tried in which state is printed (to be seen with `pytest -s`).
+payments that wait until others approve, reject or withdraw them; batches of good and bad lines; wallets frozen,
+reopened and closed; settlements asked and decided; by the right side and the wrong one, with fresh keys, with keys sent
+again and with keys used for something else. At the end the matrix of what was tried in which state is printed (to be
+seen with `pytest -s`).
 """
 
 import os
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from paysettle.identity.limits import Limits
 from paysettle.payments.operations import moves
 from tests.plugin import KIND
 from tests.safety.machine import VERBS, WEEK_S, Machine, visited
@@ -95,6 +97,26 @@ def _expires(machine: Machine, name: str) -> None:
     machine.expire_it(name)
 
 
+def _orders(machine: Machine, _name: str) -> None:
+    machine.pay("ana", 1, 20, "")  # more than ana may send alone
+
+
+def _orders_what_two_approve(machine: Machine, _name: str) -> None:
+    machine.authorise("ana", 1, 55, "", WEEK_S)
+
+
+def _approves(machine: Machine, name: str) -> None:
+    machine.decide_payment_about(name, "first", "approve", "")
+
+
+def _rejects(machine: Machine, name: str) -> None:
+    machine.decide_payment_about(name, "second", "reject", "")
+
+
+def _withdraws(machine: Machine, name: str) -> None:
+    machine.decide_payment_about(name, "maker", "withdraw", "")
+
+
 def _refunds_some(machine: Machine, name: str) -> None:
     machine.refund_it(name, "payee", 1, "")
 
@@ -117,7 +139,16 @@ STATES: dict[str, list[Step]] = {
     "authorised, part captured, refunded": [_authorises, _captures, _refunds_all],
     "released": [_authorises, _releases],
     "expired": [_authorises, _time_passes, _expires],
+    "pending_approval": [_orders],
+    "pending_approval, due": [_orders, _time_passes],
+    "pending_approval, part approved": [_orders_what_two_approve, _approves],
+    "rejected": [_orders, _rejects],
+    "withdrawn": [_orders, _withdraws],
+    "lapsed": [_orders, _time_passes, _expires],
 }
+# Who decides about a payment that waits, for each side: another one of the payer's, or two more in their places.
+DECIDER = {"payer": "first", "payee": "payee", "stranger": "stranger"}
+OTHER = {"payer": "maker", "payee": "second", "stranger": "stranger"}
 MOVES: dict[str, Callable[[Machine, str, str], None]] = {
     "capture all": lambda machine, name, who: machine.capture_it(name, who, None, "", final=False),
     "capture a part": lambda machine, name, who: machine.capture_it(name, who, 2, "", final=False),
@@ -128,6 +159,11 @@ MOVES: dict[str, Callable[[Machine, str, str], None]] = {
     "refund a part": lambda machine, name, who: machine.refund_it(name, who, 2, ""),
     "refund too much": lambda machine, name, who: machine.refund_it(name, who, 11, ""),
     "expire": lambda machine, name, _: machine.expire_it(name),
+    "approve": lambda machine, name, who: machine.decide_payment_about(name, DECIDER[who], "approve", ""),
+    "approve as another": lambda machine, name, who: machine.decide_payment_about(name, OTHER[who], "approve", ""),
+    "reject": lambda machine, name, who: machine.decide_payment_about(name, DECIDER[who], "reject", ""),
+    "withdraw": lambda machine, name, who: machine.decide_payment_about(name, OTHER[who], "withdraw", ""),
+    "withdraw as another": lambda machine, name, who: machine.decide_payment_about(name, DECIDER[who], "withdraw", ""),
 }
 
 
@@ -158,6 +194,8 @@ def test_every_action_while_a_wallet_is_frozen_or_closed(whose: str, verb: str) 
     _authorises(machine, "payment 2")
     _authorises(machine, "payment 3")
     _authorises(machine, "payment 4")
+    _orders(machine, "payment 5")
+    machine.authorise("ana", 1, 20, "", WEEK_S)
     machine.ask("ben", 2, 10, "")
     machine.pay("ben", 1, 10, "")
     machine.change_wallet("ana" if whose == "payer" else "ben", verb)
@@ -172,6 +210,8 @@ def test_every_action_while_a_wallet_is_frozen_or_closed(whose: str, verb: str) 
     _time_passes(machine, "payment 4")
     _expires(machine, "payment 4")
     _refunds_all(machine, "payment 1")
+    _approves(machine, "payment 5")
+    _approves(machine, "payment 6")
     machine.decide_about("settlement 1", "right", "approve", "", 0)
     for again in ("freeze", "close", "reopen"):
         machine.change_wallet("ana" if whose == "payer" else "ben", again)
@@ -187,6 +227,22 @@ def test_control_a_system_that_pays_out_more_than_is_there_is_told_apart() -> No
         return "ok"
 
     with patch.object(Oracle, "_refusal", _refusal), pytest.raises(AssertionError):
+        run_state_machine_as_test(Machine, settings=FEW)
+
+
+def test_control_a_system_that_lets_makers_approve_is_told_apart() -> None:
+    """With the system's look at who decides gone the two disagree about the table above."""
+    machine = Machine()
+    machine.deposit("ana", 100)
+    _orders(machine, "payment 1")
+    with patch.object(moves, "check_decision", lambda *_args, **_named: None), pytest.raises(AssertionError):
+        machine.decide_payment_about("payment 1", "maker", "approve", "")
+    machine.teardown()
+
+
+def test_control_a_system_without_limits_is_told_apart() -> None:
+    """With the system's look at limits gone the two disagree, and Hypothesis finds a story that shows it."""
+    with patch.object(Limits, "demand", lambda *_: None), pytest.raises(AssertionError):
         run_state_machine_as_test(Machine, settings=FEW)
 
 

@@ -25,7 +25,7 @@ from paysettle.kernel.batch import Outcome
 from paysettle.kernel.transactions import RowLocked, Transaction
 from paysettle.payments.operations.send import send_payment
 from tests import spoilt
-from tests.approvals import limit, policy
+from tests.approvals import limit, noon, policy
 from tests.companies import Company, company
 from tests.money import balance, books_are_right
 from tests.people import Person, deposit, payment_order, person
@@ -50,12 +50,6 @@ def firm_with_a_payer(put: Callable[[Person, int], object], *, per_day: int, tim
     limit(made, payer, per_day=per_day)
     policy(made, time_zone=time_zone)
     return made, payer
-
-
-def noon() -> str:
-    """Return a time zone in which it is about noon: a day does not end while the test runs."""
-    ahead = 12 - datetime.now(UTC).hour
-    return f"Etc/GMT{-ahead:+d}" if ahead else "UTC"  # Etc/GMT-3 is three hours ahead
 
 
 def next_midnight(time_zone: str) -> datetime:

@@ -12,30 +12,45 @@ from uuid import UUID
 
 import pytest
 
+from paysettle.identity.limit_rules import limit_id
+from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
 from paysettle.ledger import accounts, verify
 from paysettle.payments.models import Payment
 from tests import loaded
+from tests.approvals import approve, limit
+from tests.companies import company
 from tests.findings import findings_after
 from tests.moves import authorise, capture, refund
 from tests.people import Person, deposit, pay, person
+from tests.settle import approve as approve_settlement
+from tests.settle import ask
 
 pytestmark = pytest.mark.money
 
 PAYMENTS = 500_000 if os.environ.get("TEST_LONG") else 50_000
 """Each has two entries."""
 LONG_S = 60
+NAMES = ("hold", "wallet", "held", "paid", "refunded", "limit", "anas_limit", "alone", "approved", "waits")
 NEW, OTHER = b"\x01" * 16, b"\x02" * 16
 
 
 @dataclass(frozen=True)
 class Books:
-    """Ana has paid ben 60, of which 20 are refunded, and 100 are authorised, of which 30 are captured."""
+    """Ana has paid ben 60, of which 20 are refunded, and 100 are authorised, of which 30 are captured.
+
+    For her company, paul, who is limited, has paid 5 alone and 50 with ana's approval; another 50 wait for hers.
+    """
 
     ana: Person
     paid: str
     refunded: str
     held: str
+    limit: str
+    anas_limit: str
+    alone: str
+    approved: str
+    waits: str
 
     @property
     def wallet(self) -> str:
@@ -60,7 +75,17 @@ def books() -> Books:
     refunded = refund(ben, paid, 20).document()["id"]
     held = authorise(ana, ben, 100).document()["id"]
     capture(ben, held, 30)
-    return Books(ana, paid, refunded, held)
+    firm, paul = company(ana), person("paul")
+    paul = firm.join(paul, Role.PAYER)
+    deposit(paul, 1000)
+    limit(firm, paul, per_payment=10)
+    alone, approved, waits = (pay(paul, ben, amount).document()["id"] for amount in (5, 50, 50))
+    approve(firm.acted_for_by(ana), approved)
+    settled = ask(ben, paul, 5).document()["id"]
+    limit(firm, ana, per_payment=10)
+    approve_settlement(firm.acted_for_by(ana), settled)
+    pauls, anas = (identifiers.show("lim", limit_id(firm.party.id, who.user.id, "EUR")) for who in (paul, ana))
+    return Books(ana, paid, refunded, held, pauls, anas, alone, approved, waits)
 
 
 @dataclass(frozen=True)
@@ -109,6 +134,69 @@ FAULTS = {
         " amount_minor, event_id, at FROM ledger_hold_move WHERE hold_id = %s AND n = 2",
         ("hold",),
         "holds: {hold} is not what its steps add up to",
+    ),
+    "a payment that waits without its hold": Fault(
+        "UPDATE payments_payment SET hold_id = %s WHERE id = %s",
+        (NEW, "waits"),
+        "payments.holds: {waits} does not agree with its hold",
+    ),
+    "a payment that waits and holds nothing": Fault(
+        "UPDATE payments_payment SET hold_id = NULL WHERE id = %s",
+        ("waits",),
+        "payments.holds: {waits} waits or is authorised and holds nothing",
+    ),
+    "a payment that passed without approval": Fault(
+        "UPDATE payments_payment SET state = 'authorised' WHERE id = %s",
+        ("waits",),
+        "approvals: {waits} is not where its approvals lead to",
+    ),
+    "a payment that passed with too few approvals": Fault(
+        "UPDATE payments_payment SET approvers_needed = 2 WHERE id = %s",
+        ("approved",),
+        "approvals: {approved} is not where its approvals lead to",
+    ),
+    "a payment that waits though enough have approved": Fault(
+        "INSERT INTO payments_approval (id, payment_id, person_id, made_by_id, decision, created_at) SELECT %s, id, %s,"
+        " created_by_id, 'approved', created_at FROM payments_payment WHERE id = %s",
+        (NEW, OTHER, "waits"),
+        "approvals: {waits} is not where its approvals lead to",
+    ),
+    "a payment that was rejected by nobody": Fault(
+        "UPDATE payments_payment SET state = 'rejected' WHERE id = %s",
+        ("waits",),
+        "approvals: {waits} is not where its approvals lead to",
+    ),
+    "a payment that waits for nobody": Fault(
+        "UPDATE payments_payment SET approvers_needed = NULL WHERE id = %s",
+        ("waits",),
+        "approvals: {waits} waits for nobody",
+    ),
+    "a payment that its maker has approved": Fault(
+        "UPDATE payments_payment SET created_by_id = (SELECT person_id FROM payments_approval WHERE payment_id = %s)"
+        " WHERE id = %s",
+        ("approved", "approved"),
+        "approvals: {approved} has a decision of its maker, or of another payment",
+    ),
+    "an approval of nothing": Fault(
+        "INSERT INTO payments_approval (id, payment_id, person_id, made_by_id, decision, created_at) SELECT %s, %s,"
+        " person_id, made_by_id, decision, created_at FROM payments_approval WHERE payment_id = %s",
+        (NEW, OTHER, "approved"),
+        f"approvals: {identifiers.show('pay', UUID(bytes=OTHER))} has a decision of its maker, or of another payment",
+    ),
+    "a limit that has counted too little": Fault(
+        "UPDATE identity_member_limit SET spent_minor = spent_minor - 1 WHERE id = %s",
+        ("limit",),
+        "limits: {limit} has counted less than its member has sent",
+    ),
+    "a limit that began anew": Fault(
+        "UPDATE identity_member_limit SET spent_minor = 0 WHERE id = %s",
+        ("limit",),
+        "limits: {limit} has counted less than its member has sent",
+    ),
+    "a limit that has not counted a settlement": Fault(
+        "UPDATE identity_member_limit SET spent_minor = spent_minor - 1 WHERE id = %s",
+        ("anas_limit",),
+        "limits.settlements: {anas_limit} has counted less than its member has approved",
     ),
     "a step without an event": Fault(
         "INSERT INTO ledger_hold_move (hold_id, n, kind, amount_minor, event_id, at) SELECT hold_id, n + 1, kind,"
@@ -210,7 +298,7 @@ FAULTS = {
 def test_each_fault_is_found_by_its_id(books: Books, planted: str) -> None:
     fault = FAULTS[planted]
     at = [books.id(where) if isinstance(where, str) else where for where in fault.at]
-    names = {name: getattr(books, name) for name in ("hold", "wallet", "held", "paid", "refunded")}
+    names = {name: getattr(books, name) for name in NAMES}
     found = findings_after(lambda cursor: cursor.execute(fault.sql, at))
     assert any(line.startswith(fault.found.format(**names)) for line in found), found
 

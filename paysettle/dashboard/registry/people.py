@@ -32,9 +32,9 @@ class PersonAdmin(StaffRoleAdmin):
     name = "People"
     needs = StaffPermission.PEOPLE_READ
     changes = PERSON
-    list_display = ("handle", "email", "standing", "role", "joined", "last_seen")
+    list_display = ("handle", "address", "standing", "role", "joined", "last_seen")
     list_filter = (ActiveFilter, StaffFilter, SinceFilter)
-    fields = ("handle", "public_id", "email", "standing", "role", "joined", "last_seen")
+    fields = ("handle", "public_id", "address", "standing", "role", "joined", "last_seen")
     search_help_text = "Handle, e-mail address or usr_…"
     time_field = "date_joined"
 
@@ -43,7 +43,7 @@ class PersonAdmin(StaffRoleAdmin):
 
     def search(self, term: str) -> Q:
         if "@" in term:
-            return Q(emailaddress__email=term.lower())
+            return personal.has_email(term)
         handles = Q(username__istartswith=term)
         return search.by_id("usr", term) or handles
 
@@ -68,6 +68,10 @@ class PersonAdmin(StaffRoleAdmin):
     @admin.display(description="handle")
     def handle(self, person: User) -> str:
         return person.username
+
+    @admin.display(description="e-mail address")
+    def address(self, person: User) -> str:
+        return personal.email_of(person)
 
     @admin.display(description="ID")
     def public_id(self, person: User) -> SafeString:
@@ -116,6 +120,8 @@ class PartyAdmin(StandingAdmin):
         return [
             related.wallets(record.id),
             related.members(record.id),
+            related.limits(record.id),
+            related.approval_rules(record.id),
             related.admin_actions(record.id),
         ]
 

@@ -7,7 +7,16 @@ from uuid import UUID
 
 from paysettle.dashboard import show
 from paysettle.dashboard.show import Table
-from paysettle.identity.models import AdminAction, Invitation, LoginSession, Membership, User
+from paysettle.identity.limits import read_rules
+from paysettle.identity.models import (
+    AdminAction,
+    ApprovalPolicy,
+    Invitation,
+    LoginSession,
+    MemberLimit,
+    Membership,
+    User,
+)
 from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers
 from paysettle.ledger import queries as ledger
@@ -133,6 +142,44 @@ def live_sessions(person: User) -> Table:
             [show.public_id("ses", session.id), show.moment(session.created_at), show.moment(session.expires_at)]
             for session in live.order_by("-id")[:SHOWN_MAX]
         ],
+    )
+
+
+def limits(party_id: UUID) -> Table:
+    """Return what the members of an organisation may send alone, and what they have on the last day they did."""
+
+    def amount(limit: MemberLimit, amount_minor: int | None) -> str:
+        return show.NONE if amount_minor is None else show.amount(amount_minor, limit.currency)
+
+    found = MemberLimit.objects.filter(party_id=party_id).select_related("user").order_by("user_id", "currency")
+    return Table(
+        "Limits of members",
+        ["Person", "Per payment", "Per day", "Sent alone", "On"],
+        [
+            [
+                show.record(limit.user, limit.user.username),
+                amount(limit, limit.per_payment_minor),
+                amount(limit, limit.per_day_minor),
+                amount(limit, limit.spent_minor),
+                show.NONE if limit.spent_day is None else limit.spent_day.isoformat(),
+            ]
+            for limit in found[:SHOWN_MAX]
+        ],
+        needs=StaffPermission.MONEY_READ,
+    )
+
+
+def approval_rules(party_id: UUID) -> Table:
+    """Return from which amount on how many must approve the payments of an organisation."""
+    policy = ApprovalPolicy.objects.filter(party_id=party_id).first()
+    return Table(
+        f"Approval rules ({policy.time_zone if policy else 'UTC'})",
+        ["From", "Approvers"],
+        [
+            [show.amount(rule.from_minor, rule.currency), str(rule.approvers)]
+            for rule in (read_rules(policy.rules) if policy else ())
+        ],
+        needs=StaffPermission.MONEY_READ,
     )
 
 

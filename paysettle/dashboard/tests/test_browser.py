@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from config.wsgi import application
 from paysettle.dashboard.tests.staff import list_url, newcomer, record_url, registered, sights
-from paysettle.identity import one_time_codes
+from tests.codes import code_for
 from tests.people import PASSWORD
 
 CHROMIUM = os.environ.get("TEST_CHROMIUM", "")
@@ -79,7 +79,7 @@ def test_every_page(server: str, scheme: str, width: int) -> None:
         page.wait_for_selector(".qr svg")
         secret = page.text_content("code.secret")
         assert secret
-        page.fill("#code", one_time_codes.current(secret))
+        page.fill("#code", code_for(secret))
         page.click("text=Set it up")
         page.click("text=I have kept them")
         page.wait_for_url(server + index)

@@ -19,8 +19,12 @@ from paysettle.dashboard.tests.staff import (
     sights,
     text,
 )
+from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
-from tests.people import person
+from paysettle.payments.models import Payment
+from tests.approvals import approve, limit, policy
+from tests.companies import company
+from tests.people import deposit, pay, person
 
 EVERY_MODEL = pytest.mark.parametrize("model", registered(), ids=lambda model: model._meta.label)
 ELSEWHERE = re.compile(r"""(?:src|href|action|srcset|content|data-url)\s*=\s*["']?\s*(?:https?:)?//""", re.IGNORECASE)
@@ -132,6 +136,25 @@ def test_ids_amounts_and_history_are_for_people_to_read(staff: Client, seen: Sig
     assert "the &lt;b&gt;taxi&lt;/b&gt;" in asked
     assert identifiers.show("trs", move.pk) in text(staff.get(record_url(move)))
     assert "87.94 EUR" in text(staff.get(record_url(party)))
+
+
+def test_what_waits_for_approval_and_the_limits_are_shown(staff: Client) -> None:
+    firm, ben = company(person("olga")), person("ben")
+    paul = firm.join(person("paul"), Role.PAYER)
+    deposit(paul, 10_000)
+    limit(firm, paul, per_payment=1200, per_day=3400)
+    policy(firm, (5600, 2), time_zone="Asia/Tokyo")
+    waits = Payment.objects.get(id=identifiers.parse("pay", pay(paul, ben, 7800).document()["id"]))
+    page = text(staff.get(record_url(waits)))
+    assert "pending approval" in page
+    assert "2 (payment limit)" in page
+    listed = text(staff.get(list_url(Payment) + "?state=pending_approval"))
+    assert record_url(waits) in listed
+    page = text(staff.get(record_url(firm.party)))
+    for shown in ("12.00", "34.00", "56.00", "Asia/Tokyo"):
+        assert shown in page
+    approve(firm.acted_for_by(firm.owner), identifiers.show("pay", waits.id))
+    assert firm.owner.user.username in text(staff.get(record_url(waits)))
 
 
 def test_an_address_that_names_nothing_leads_back(staff: Client) -> None:

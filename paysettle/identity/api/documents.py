@@ -17,15 +17,22 @@ SCOPES = sorted(scope.value for scope in FOR_KEYS)
 _DAYS = "90 by default, or fewer where the installation allows fewer (`API_KEY_DAYS_MAX`, 365)."
 
 
-class OrganisationOrderDocument(serializers.Serializer[None]):
-    """A new organisation."""
+class RegistrationOrderDocument(serializers.Serializer[None]):
+    """What a register says of an organisation."""
 
-    handle = serializers.CharField(
-        min_length=3, max_length=30, help_text="Of a-z, 0-9, dot, hyphen, underscore; never given to another party."
-    )
     legal_name = serializers.CharField(max_length=LEGAL_NAME_LENGTH_MAX)
     country = serializers.CharField(min_length=2, max_length=2, help_text="ISO 3166-1 alpha-2, upper case: `PT`.")
     registration_number = serializers.CharField(max_length=REGISTRATION_NUMBER_LENGTH_MAX, required=False)
+
+
+class OrganisationOrderDocument(RegistrationOrderDocument):
+    """A new organisation."""
+
+    handle = serializers.CharField(
+        min_length=3,
+        max_length=30,
+        help_text="Of a-z, 0-9, dot, hyphen, underscore; never given to another party, nor one that looks like it.",
+    )
 
 
 class OrganisationDocument(serializers.Serializer[None]):
@@ -191,6 +198,7 @@ class ApiKeyMadeDocument(ApiKeyDocument):
     secret = serializers.CharField(help_text="`psk_…`: the bearer token, shown this once.")
 
 
+REGISTRATION_ORDER = RegistrationOrderDocument
 ORGANISATION_ORDER = OrganisationOrderDocument
 ORGANISATION = OrganisationDocument
 ORGANISATION_PAGE = page_of(OrganisationDocument)

@@ -96,9 +96,9 @@ class InvitationAccept(APIView):
         return Response(documents.organisations([joined])[0], status=201)
 
 
-def read_email(fields: Fields) -> str:
+def read_email(fields: Fields, *, required: bool = True) -> str:
     """Read an address; what is wrong is noted in `fields`, whose `check` comes after."""
-    email = fields.text("email", longest=EMAIL_LENGTH_MAX)
+    email = fields.text("email", longest=EMAIL_LENGTH_MAX, required=required)
     if email:
         try:
             validate_email(email)

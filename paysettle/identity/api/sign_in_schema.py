@@ -7,6 +7,9 @@ from allauth.headless.spec.internal.schema import get_schema
 
 TAG = "signing in"
 
+_ROOT = "/_allauth/app/v1/"
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+
 ABSENT = (
     "account/email",
     "account/phone",
@@ -18,12 +21,24 @@ ABSENT = (
 )
 """What allauth mounts or documents, and what this installation does not have, or has at an address of its own."""
 
+CONFLICTS = {
+    ("account/authenticators/totp", "post"): "There is a second factor already.",
+    ("account/authenticators/totp", "delete"): "There is no second factor, or it is the last one of staff.",
+    ("account/authenticators/recovery-codes", "post"): "There is no second factor.",
+}
+"""What our operations behind allauth's addresses refuse with a problem document (`allauth_views.py`)."""
+
 
 def merge(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]:  # noqa: ARG001 - the hook's signature
     """Add allauth's addresses and shapes (a postprocessing hook). Raises ValueError if a name would mean two things."""
     theirs: dict[str, Any] = get_schema()
     for address in ABSENT:
-        theirs["paths"].pop(f"/_allauth/app/v1/{address}", None)
+        theirs["paths"].pop(f"{_ROOT}{address}", None)
+    for (address, method), meaning in CONFLICTS.items():
+        theirs["paths"][f"{_ROOT}{address}"][method]["responses"]["409"] = {
+            "description": meaning,
+            "content": _PROBLEM,
+        }
     _add(result["paths"], theirs["paths"])
     components = result.setdefault("components", {})
     for kind, shapes in theirs["components"].items():
@@ -40,13 +55,12 @@ def merge(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]:  
 
 def _add_refusals(responses: dict[str, Any], shared: dict[str, Any]) -> None:
     """Add how a body that cannot be read is refused, before allauth sees it, as everywhere else."""
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
     bad = responses.get("400", {"description": HTTPStatus.BAD_REQUEST.phrase})
     if "$ref" in bad:
         bad = shared[bad["$ref"].rpartition("/")[2]]
-    responses["400"] = {**bad, "content": {**bad.get("content", {}), **problem}}
+    responses["400"] = {**bad, "content": {**bad.get("content", {}), **_PROBLEM}}
     for status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE):
-        responses.setdefault(str(int(status)), {"description": status.phrase, "content": problem})
+        responses.setdefault(str(int(status)), {"description": status.phrase, "content": _PROBLEM})
 
 
 def _add(ours: dict[str, Any], theirs: dict[str, Any]) -> None:

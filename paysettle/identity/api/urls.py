@@ -16,13 +16,24 @@ from paysettle.identity.api.allauth_views import (
     TotpView,
 )
 from paysettle.identity.api.api_keys import ApiKeyDetail, ApiKeyRevoke, ApiKeyRotate, ApiKeys
+from paysettle.identity.api.closing import AccountClose, OrganisationClose
+from paysettle.identity.api.contacts import (
+    ContactBlock,
+    ContactDetail,
+    ContactRemove,
+    ContactRename,
+    Contacts,
+    ContactUnblock,
+)
 from paysettle.identity.api.invitations import InvitationAccept, InvitationRevoke, Invitations
 from paysettle.identity.api.jwks import JwksView
 from paysettle.identity.api.limits import ApprovalPolicyView, MemberLimits
 from paysettle.identity.api.me import MeView
 from paysettle.identity.api.members import HandOver, Leave, MemberRemove, MemberRole, Members
-from paysettle.identity.api.organisations import OrganisationDetail, Organisations
+from paysettle.identity.api.organisations import OrganisationDetail, Organisations, RegistrationChange
 from paysettle.identity.api.password_reset import RequestPasswordResetView, ResetPasswordView
+from paysettle.identity.api.payees import PayeeFind, PayeeVerify
+from paysettle.identity.api.profile import ProfileView
 from paysettle.identity.api.sessions import OtherSessionsEnd, SessionEnd, SessionName, Sessions
 from paysettle.identity.api.sign_in_schema import ABSENT
 from paysettle.identity.api.tokens import RefreshView
@@ -43,6 +54,8 @@ urlpatterns = [
     path("api/v1/tokens/refresh", RefreshView.as_view(), name="refresh_tokens"),
     path("api/v1/organisations", Organisations.as_view()),
     path("api/v1/organisations/<str:organisation_id>", OrganisationDetail.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/registration", RegistrationChange.as_view()),
+    path("api/v1/organisations/<str:organisation_id>/close", OrganisationClose.as_view()),
     path("api/v1/organisations/<str:organisation_id>/members", Members.as_view()),
     path("api/v1/organisations/<str:organisation_id>/members/<str:member_id>/role", MemberRole.as_view()),
     path("api/v1/organisations/<str:organisation_id>/members/<str:member_id>/remove", MemberRemove.as_view()),
@@ -65,6 +78,16 @@ urlpatterns = [
     path("api/v1/me/sessions/<str:session_id>/end", SessionEnd.as_view()),
     path("api/v1/me/address", AddressChange.as_view()),
     path("api/v1/me/address/confirm", AddressConfirmation.as_view()),
+    path("api/v1/payees/find", PayeeFind.as_view()),
+    path("api/v1/payees/verify", PayeeVerify.as_view()),
+    path("api/v1/contacts", Contacts.as_view()),
+    path("api/v1/contacts/<str:contact_id>", ContactDetail.as_view()),
+    path("api/v1/contacts/<str:contact_id>/rename", ContactRename.as_view()),
+    path("api/v1/contacts/<str:contact_id>/block", ContactBlock.as_view()),
+    path("api/v1/contacts/<str:contact_id>/unblock", ContactUnblock.as_view()),
+    path("api/v1/contacts/<str:contact_id>/remove", ContactRemove.as_view()),
+    path("api/v1/me/close", AccountClose.as_view()),
+    path("api/v1/me/profile", ProfileView.as_view()),
     path("api/v1/me", MeView.as_view(), name="me"),
     path(".well-known/jwks.json", readable(JwksView.as_view()), name="jwks"),
 ]

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.utils.encoding import force_bytes
 
-from paysettle.identity import address_mail, addresses, queries
+from paysettle.identity import address_mail, addresses, personal, queries
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import AddressChange, User
 from paysettle.identity.operations import recording
@@ -88,7 +88,7 @@ def ask(*, by: Caller, email: str) -> AddressChange:
 
     def work(tx: Transaction) -> tuple[AddressChange, User]:
         user = User.objects.select_for_update().get(id=by.person_id)
-        if addresses.normal(user.email) == addresses.normal(email):
+        if addresses.normal(personal.email_of(user)) == addresses.normal(email):
             raise SameAddress
         now = tx.read_clock()
         waiting = AddressChange.objects.filter(user=user, created_at__gt=now - PAUSE).first()
@@ -108,7 +108,7 @@ def ask(*, by: Caller, email: str) -> AddressChange:
 
     made, user = transactions.run(work)
     try:
-        address_mail.send_old_code(to=user.email, handle=user.username, code=old_code, life=LIFE)
+        address_mail.send_old_code(to=personal.email_of(user), handle=user.username, code=old_code, life=LIFE)
         if is_free(by=user, email=email):
             address_mail.send_new_code(to=email, handle=user.username, code=new_code, life=LIFE)
         else:
@@ -141,7 +141,8 @@ def confirm(*, by: Caller, email: str, old_code: str, new_code: str) -> None:
             return WrongAddressCodes(attempts_left=left)  # returned, not raised: the count must commit
         attach(user, address, at=now)
         AddressChange.objects.filter(user=user).delete()
-        User.objects.filter(id=user.id).update(email=address, version=user.version + 1)
+        personal.keep_email(user, address)
+        User.objects.filter(id=user.id).update(version=user.version + 1)
         recording.event(
             stream=identifiers.show("usr", user.id),
             version=user.version + 1,

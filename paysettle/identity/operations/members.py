@@ -119,6 +119,36 @@ def add(*, party: Party, user_id: UUID, role: Role, by: Caller, at: datetime) ->
     return member
 
 
+def all_of(party_id: UUID) -> list[Membership]:
+    """Return the memberships in an organisation."""
+    return list(Membership.objects.filter(party_id=party_id).select_related("user", "party").order_by("id"))
+
+
+def lock_all_of(user_id: UUID) -> list[Membership]:
+    """Lock the organisations of a person in id order, inside the open transaction, and return the memberships."""
+    of_person = Membership.objects.filter(user_id=user_id, party__kind=PartyKind.ORGANISATION)
+    ids = list(of_person.values_list("party_id", flat=True))
+    locked = list(Party.objects.select_for_update().filter(id__in=ids).order_by("id").values_list("id", flat=True))
+    return list(of_person.filter(party_id__in=locked).select_related("user", "party").order_by("id"))
+
+
+def is_last_owner(member: Membership) -> bool:
+    """Tell whether nobody else who may sign in owns the organisation."""
+    if member.role != Role.OWNER:
+        return False
+    others = Membership.objects.filter(party_id=member.party_id, role=Role.OWNER, user__is_active=True)
+    return not others.exclude(id=member.id).exists()
+
+
+def end(member: Membership, *, by: Caller, at: datetime) -> None:
+    """End a membership, under the organisation's lock, whoever is left."""
+    Membership.objects.filter(id=member.id).delete()
+    member.version += 1
+    _record(member, "removed", by=by, at=at)
+    open_invitations.fall(organisation_id=member.party_id, made_by=member.user_id, role=None, by=by, at=at)
+    live_keys.fall_with_member(party_id=member.party_id, user_id=member.user_id, by=by, at=at)
+
+
 def _member(party_id: UUID, member_id: UUID) -> Membership:
     found = Membership.objects.filter(id=member_id, party_id=party_id).select_related("user", "party").first()
     if found is None:
@@ -132,10 +162,7 @@ def _own(by: Caller) -> Membership:
 
 def _keep_an_owner(member: Membership) -> None:
     """Raise LastOwner if the organisation has no other owner who may sign in."""
-    if member.role != Role.OWNER:
-        return
-    others = Membership.objects.filter(party_id=member.party_id, role=Role.OWNER, user__is_active=True)
-    if not others.exclude(id=member.id).exists():
+    if is_last_owner(member):
         raise LastOwner
 
 
@@ -151,11 +178,7 @@ def _set_role(member: Membership, role: Role, *, by: Caller, at: datetime) -> No
 
 def _end(member: Membership, *, by: Caller, at: datetime) -> None:
     _keep_an_owner(member)
-    Membership.objects.filter(id=member.id).delete()
-    member.version += 1
-    _record(member, "removed", by=by, at=at)
-    open_invitations.fall(organisation_id=member.party_id, made_by=member.user_id, role=None, by=by, at=at)
-    live_keys.fall_with_member(party_id=member.party_id, user_id=member.user_id, by=by, at=at)
+    end(member, by=by, at=at)
 
 
 def _record(member: Membership, what: str, *, by: Caller, at: datetime, **further: str) -> None:

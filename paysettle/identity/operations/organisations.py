@@ -2,44 +2,30 @@
 
 from datetime import datetime
 
-from django.conf import settings
 from django.db import IntegrityError
 
 from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Membership, Party, PartyKind
-from paysettle.identity.operations import members, recording
-from paysettle.identity.operations.registration import HandleInvalid, HandleTaken
+from paysettle.identity.operations import handles, members, recording
 from paysettle.identity.personal import Registration
-from paysettle.identity.roles import Role
+from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import transactions
-from paysettle.kernel.errors import DomainError
 from paysettle.kernel.transactions import Transaction
-
-
-class HandleReserved(DomainError):
-    """The handle would be taken for the operator of this installation."""
-
-    code = "handle_reserved"
-    status = 422
-    title = "This handle is reserved."
 
 
 def create(*, by: Caller, handle: str, registration: Registration) -> Membership:
     """Make an organisation whose owner is the person who calls; return the owner's membership.
 
-    Organisations and people share their handles. Raises HandleInvalid, HandleReserved, HandleTaken.
+    Organisations and people share their handles. Raises HandleInvalid, HandleReserved, HandleTaken,
+    HandleLookalike.
     """
-    if not queries.is_handle(handle):
-        raise HandleInvalid
-    if handle in settings.ACCOUNT_USERNAME_BLACKLIST:
-        raise HandleReserved
+    handles.check_form(handle)
+    handles.check_not_reserved(handle)
 
     def work(tx: Transaction) -> Membership:
-        if Party.objects.filter(handle=handle).exists():
-            raise HandleTaken
         now = tx.read_clock()
-        party = Party.objects.create(kind=PartyKind.ORGANISATION, handle=handle, version=2, created_at=now)
+        party = handles.open_party(kind=PartyKind.ORGANISATION, handle=handle, version=2, at=now)
         personal.keep(party.id, registration)
         _record(party, by=by.acting_for(party.id), at=now)
         return members.add(party=party, user_id=by.person_id, role=Role.OWNER, by=by.acting_for(party.id), at=now)
@@ -47,10 +33,32 @@ def create(*, by: Caller, handle: str, registration: Registration) -> Membership
     try:
         return transactions.run(work)
     except IntegrityError:
-        # Somebody else took the handle between our look and our write.
-        if Party.objects.filter(handle=handle).exists():
-            raise HandleTaken from None
+        handles.check_free(handle)  # somebody else took it between our look and our write
         raise
+
+
+def change_registration(*, by: Caller, registration: Registration) -> Membership:
+    """Change what the register says of the acting organisation; return the caller's membership.
+
+    Owners alone do. Nothing changes and nothing is told if it is said already. Raises NotFound, NotPermitted.
+    """
+
+    def work(tx: Transaction) -> Membership:
+        party = members.enter(by, Permission.OWNERS_MANAGE)
+        if personal.registrations([party.id])[party.id] != registration:
+            personal.replace(party.id, registration)
+            Party.objects.filter(id=party.id).update(version=party.version + 1)
+            recording.event(
+                stream=by.party,
+                version=party.version + 1,
+                type_="organisation.registration_changed",
+                actor=by.actor,
+                party=by.party,
+                at=tx.read_clock(),
+            )
+        return queries.organisation(by)
+
+    return transactions.run(work)
 
 
 def _record(party: Party, *, by: Caller, at: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from paysettle.identity import standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import AdminVerb, Party, PartyState, User
 from paysettle.identity.operations import recording, staff
@@ -17,13 +18,13 @@ def disable(*, by: Caller, party_id: UUID, reason: str) -> None:
 
     The parties that members of staff are, are disabled by those who manage staff. Disabling twice changes nothing.
     Raises StaffOnly, StaffNotPermitted, ReasonMissing, CannotDisableYourself (for one's own party), NotFound,
-    LastAdministrator.
+    PartyClosed, LastAdministrator.
     """
     _set_state(by=by, party_id=party_id, state=PartyState.DISABLED, reason=reason)
 
 
 def enable(*, by: Caller, party_id: UUID, reason: str) -> None:
-    """Let a party take part again. Raises StaffOnly, StaffNotPermitted, ReasonMissing, NotFound."""
+    """Let a party take part again. Raises StaffOnly, StaffNotPermitted, ReasonMissing, NotFound, PartyClosed."""
     _set_state(by=by, party_id=party_id, state=PartyState.ACTIVE, reason=reason)
 
 
@@ -42,6 +43,8 @@ def _set_state(*, by: Caller, party_id: UUID, state: PartyState, reason: str) ->
             raise NotFound
         if person is not None and state == PartyState.DISABLED and person.id == by.user_id:
             raise CannotDisableYourself
+        if party.state == PartyState.CLOSED:
+            raise standing.PartyClosed
         if party.state == state:
             return
         if person is not None and state == PartyState.DISABLED:

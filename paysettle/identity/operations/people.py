@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
+from paysettle.identity import standing
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import AdminVerb, LoginSession, SessionEnd, User
+from paysettle.identity.models import AdminVerb, LoginSession, Party, PartyState, SessionEnd, User
 from paysettle.identity.operations import live_keys, recording, sessions, staff
 from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers, transactions
@@ -23,7 +24,7 @@ def disable(*, by: Caller, user_id: UUID, reason: str) -> None:
     """Keep a person out, end all their sessions and revoke the API keys they made: the very next call is refused.
 
     Members of staff are disabled by those who manage staff. Disabling twice changes nothing. Raises StaffOnly,
-    StaffNotPermitted, ReasonMissing, CannotDisableYourself, NotFound, LastAdministrator.
+    StaffNotPermitted, ReasonMissing, CannotDisableYourself, NotFound, PartyClosed, LastAdministrator.
     """
     if by.user_id == user_id:
         raise CannotDisableYourself
@@ -33,7 +34,7 @@ def disable(*, by: Caller, user_id: UUID, reason: str) -> None:
 def enable(*, by: Caller, user_id: UUID, reason: str) -> None:
     """Let a person sign in again; ended sessions and keys stay ended.
 
-    Raises StaffOnly, StaffNotPermitted, ReasonMissing, NotFound.
+    Raises StaffOnly, StaffNotPermitted, ReasonMissing, NotFound, PartyClosed.
     """
     _set_active(by=by, user_id=user_id, active=True, reason=reason)
 
@@ -45,6 +46,8 @@ def _set_active(*, by: Caller, user_id: UUID, active: bool, reason: str) -> None
         user = staff.lock(user_id)
         needed = staff.needed_to_touch(user, StaffPermission.PERSON_DISABLE)
         stored_reason = recording.check_staff(by, needed, reason=reason)
+        if Party.objects.filter(id=user.own_party_id, state=PartyState.CLOSED).exists():
+            raise standing.PartyClosed
         if user.is_active == active:
             return
         if not active:

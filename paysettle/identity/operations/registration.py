@@ -5,34 +5,13 @@ from datetime import datetime
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError
 
-from paysettle.identity import queries
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Membership, Party, PartyKind, User
-from paysettle.identity.operations import recording
+from paysettle.identity.operations import handles, recording
 from paysettle.identity.operations.addresses import attach
 from paysettle.identity.roles import Role, StaffRole
 from paysettle.kernel import identifiers, transactions
-from paysettle.kernel.errors import DomainError
 from paysettle.kernel.transactions import Transaction
-
-
-class HandleInvalid(DomainError):
-    """The handle has not the form of one."""
-
-    code = "handle_invalid"
-    status = 422
-    title = (
-        "A handle has 3 to 30 of a-z, 0-9, dot, hyphen and underscore, begins and ends with a letter or digit,"
-        " and does not look like an identifier."
-    )
-
-
-class HandleTaken(DomainError):
-    """The handle belongs to another party, and always will."""
-
-    code = "handle_taken"
-    status = 409
-    title = "This handle is taken."
 
 
 def register(
@@ -40,21 +19,18 @@ def register(
 ) -> User:
     """Register a person and return the user.
 
-    With `verified` the address counts as verified at once. Raises HandleInvalid, HandleTaken, and with `verified`
-    AddressTaken. A member of staff is a person like any other and gets a party too: whoever acts in this system acts
-    for a party, and every token and every event names it. The password is taken as it is: its rules are those of the
-    door.
+    With `verified` the address counts as verified at once. Raises HandleInvalid, HandleTaken, HandleLookalike, and with
+    `verified` AddressTaken. A member of staff is a person like any other and gets a party too: whoever acts in this
+    system acts for a party, and every token and every event names it. The password is taken as it is: its rules are
+    those of the door.
     """
-    if not queries.is_handle(handle):
-        raise HandleInvalid
+    handles.check_form(handle)
     address = email.strip().lower()
     encoded = make_password(password)  # slow on purpose, so not inside the transaction
 
     def work(tx: Transaction) -> User:
-        if Party.objects.filter(handle=handle).exists():
-            raise HandleTaken
         now = tx.read_clock()
-        party = Party.objects.create(kind=PartyKind.PERSON, handle=handle, created_at=now)
+        party = handles.open_party(kind=PartyKind.PERSON, handle=handle, version=1, at=now)
         user = User(
             username=handle,
             email=address,
@@ -73,9 +49,7 @@ def register(
     try:
         return transactions.run(work)
     except IntegrityError:
-        # Somebody else took the handle between our look and our write.
-        if Party.objects.filter(handle=handle).exists():
-            raise HandleTaken from None
+        handles.check_free(handle)  # somebody else took it between our look and our write
         raise
 
 

@@ -9,10 +9,9 @@ from paysettle.identity import authentication, personal, standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Organisation, Party, User
 from paysettle.identity.operations import organisations, registration
-from paysettle.identity.operations.organisations import HandleReserved
-from paysettle.identity.operations.registration import HandleInvalid, HandleTaken
+from paysettle.identity.operations.handles import HandleInvalid, HandleReserved, HandleTaken
 from paysettle.identity.personal import Registration
-from paysettle.identity.roles import Permission
+from paysettle.identity.roles import Permission, Role
 from paysettle.identity.tests.app_client import at_once
 from paysettle.kernel import identifiers
 from tests.companies import company, new_handle, send
@@ -171,3 +170,29 @@ def test_what_the_register_says_goes_through_one_module() -> None:
     firm = company(person("olga"))
     assert personal.registrations([firm.party.id]) == {firm.party.id: SAID}
     assert Organisation.objects.get(personal.has_legal_name_like("padaria"), party=firm.party).country == "PT"
+
+
+def test_owners_change_what_the_register_says_and_the_event_does_not_hold_it() -> None:
+    olga, paul = person("olga"), person("paul")
+    firm = company(olga)
+    owner, admin = firm.acted_for_by(olga), firm.join(paul, Role.ADMIN)
+    path = f"{firm.path}/registration"
+    body = {"legal_name": "Canary & Filhos, S.A.", "country": "ES", "registration_number": "ES 7"}
+    assert send(admin, "POST", path, body).document["code"] == "not_permitted"
+    changed = send(owner, "POST", path, body)
+    assert (changed.status, changed.document) == (200, send(olga, "GET", firm.path).document)
+    assert {name: changed.document[name] for name in body} == body
+    assert send(owner, "POST", path, body).status == 200  # as it is already: nothing to tell
+    told = Event.objects.filter(stream=firm.id).order_by("stream_version")
+    assert [event.type.split(".")[2] for event in told] == ["opened", "created", "registration_changed"]
+    assert json.loads(told[2].data) == {}
+    assert send(owner, "POST", path, {"legal_name": "Canary", "country": "PT"}).document["registration_number"] == ""
+
+
+@pytest.mark.parametrize("body", [{}, {"legal_name": "", "country": "PT"}, {"legal_name": "Firm", "country": "pt"}])
+def test_a_register_that_says_nonsense_changes_nothing(body: dict[str, str]) -> None:
+    olga = person("olga")
+    firm = company(olga)
+    before = send(olga, "GET", firm.path).document
+    assert send(olga, "POST", f"{firm.path}/registration", body).status == 422
+    assert send(olga, "GET", firm.path).document == before

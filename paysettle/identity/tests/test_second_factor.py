@@ -20,7 +20,7 @@ from paysettle.identity.operations.second_factors import SecondFactorExists, Wro
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, at_once, code_mailed_to
 from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import encryption
-from tests.codes import code_of, give_second_factor
+from tests.codes import code_for, code_of, give_second_factor
 
 pytestmark = pytest.mark.money  # MySQL and MariaDB have no conditional unique constraint to keep a second one out
 
@@ -29,12 +29,12 @@ RECOVERY_PATH = f"{AUTH}/account/authenticators/recovery-codes"
 
 
 def set_up(app: App) -> str:
-    """Set a second factor up over HTTP and return its secret."""
+    """Set a second factor up over HTTP and return the code that did it."""
     asked = app.call("GET", TOTP_PATH)
     assert asked.status == 404
-    secret: str = asked.json["meta"]["secret"]
-    assert app.call("POST", TOTP_PATH, {"code": one_time_codes.current(secret)}).status == 200
-    return secret
+    code = code_for(asked.json["meta"]["secret"])
+    assert app.call("POST", TOTP_PATH, {"code": code}).status == 200
+    return code
 
 
 def signed_in(who: Person) -> App:
@@ -138,10 +138,10 @@ def test_of_several_who_bring_one_code_at_once_one_gets_in() -> None:
 def test_the_code_that_sets_it_up_is_spent() -> None:
     ana = person("ana")
     app = signed_in(ana)
-    secret = set_up(app)
+    code = set_up(app)
     device = App()
     device.sign_in(username=ana.handle)
-    assert device.enter_code(one_time_codes.current(secret)).code == "incorrect_code"
+    assert device.enter_code(code).code == "incorrect_code"
 
 
 def test_a_code_of_another_time_is_wrong() -> None:
@@ -270,7 +270,7 @@ def _added_at_once(user: User) -> int:
     def add() -> None:
         secret = one_time_codes.new_secret()
         with suppress(SecondFactorExists):
-            second_factors.add(by=user, secret=secret, code=one_time_codes.current(secret))
+            second_factors.add(by=user, secret=secret, code=code_for(secret))
 
     at_once(add, add)
     return int(Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).count())
@@ -284,7 +284,7 @@ def test_the_database_holds_no_secret_not_even_while_it_is_set_up() -> None:
     row = Session.objects.get(session_key=bytes(session.django_session).hex()[:40])
     assert encryption.unseal(row.session_data, purpose="identity.session")  # control: this is where it is
     assert secret not in row.session_data
-    app.call("POST", TOTP_PATH, {"code": one_time_codes.current(secret)})
+    app.call("POST", TOTP_PATH, {"code": code_for(secret)})
     stored = json.dumps(list(Authenticator.objects.filter(user=ana.user).values_list("data", flat=True)))
     seeds = [data["seed"] for data in json.loads(stored) if "seed" in data]
     assert secret not in stored

@@ -10,8 +10,11 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
+from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
 from paysettle.ledger import accounts, verify
+from tests.approvals import limit
+from tests.companies import company
 from tests.findings import findings_after
 from tests.moves import authorise, capture, refund
 from tests.people import Person, deposit, pay, person
@@ -51,6 +54,12 @@ def books() -> Books:
     payment = pay(ana, ben, 60).document()["id"]
     settlement = ask(ana, ben, 25).document()["id"]
     approve(ben, settlement)
+    firm = company(ana)
+    paul = firm.join(person("paul"), Role.PAYER)
+    deposit(paul, 100)
+    limit(firm, paul, per_payment=10)
+    pay(paul, ben, 10)
+    pay(paul, ben, 11)
     return Books(ana, ben, payment, settlement)
 
 

@@ -9,7 +9,9 @@ from paysettle.notifications.kinds import Kind
 class NoticeDocument(serializers.Serializer[None]):
     """What an entry is about."""
 
-    subject = serializers.CharField(help_text="`pay_…`, `set_…`, `key_…`, `usr_…`, `ses_…`: what it is about.")
+    subject = serializers.CharField(
+        help_text="`pay_…`, `set_…`, `key_…`, `usr_…`, `ses_…` or `par_…` (a closed account): what it is about."
+    )
     party = PartyDocument(help_text="Who did it.")
     amounts = MoneyDocument(many=True, help_text="One for each currency; none where it is not about money.")
 

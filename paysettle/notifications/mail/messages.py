@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
+from paysettle.identity import personal
 from paysettle.identity.models import User
 from paysettle.kernel import identifiers
 from paysettle.notifications import queries
@@ -22,7 +23,7 @@ def message(mail: OutgoingMail, entry: InboxEntry, user: User) -> EmailMessage:
     return EmailMessage(
         subject=one_line(render_to_string("notifications/mail/subject.txt", words)),
         body=render_to_string("notifications/mail/body.txt", words),
-        to=[one_line(user.email)],
+        to=[one_line(personal.email_of(user))],
         headers={"Message-ID": f"<{identifiers.show('mail', mail.id)}@{host}>", "Auto-Submitted": "auto-generated"},
     )
 

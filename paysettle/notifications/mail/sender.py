@@ -18,6 +18,7 @@ from paysettle.identity.models import User
 from paysettle.kernel import transactions
 from paysettle.kernel.transactions import Transaction
 from paysettle.notifications import queries
+from paysettle.notifications.kinds import Kind
 from paysettle.notifications.mail import messages
 from paysettle.notifications.models import InboxEntry, MailState, OutgoingMail
 
@@ -75,12 +76,15 @@ def _claim(tx: Transaction) -> list[OutgoingMail]:
 
 
 def _send(backend: BaseEmailBackend, mail: OutgoingMail) -> None:
-    user = User.objects.get(id=mail.user_id)
-    if not user.is_active or not people.has_verified(user):  # anybody may sign up with anybody's address
+    user, entry = User.objects.get(id=mail.user_id), InboxEntry.objects.get(id=mail.entry_id)
+    is_farewell = entry.kind == Kind.ACCOUNT_CLOSED  # who has closed their account cannot sign in, and is told of it
+    if not (user.is_active or is_farewell) or not people.has_verified(
+        user
+    ):  # anybody may sign up with anybody's address
         note(mail, MailState.SKIPPED)
         return
     try:
-        message = messages.message(mail, InboxEntry.objects.get(id=mail.entry_id), user)
+        message = messages.message(mail, entry, user)
         backend.send_messages([message])
     except Exception as error:
         # Its type alone: the text of a mail server's refusal holds the address.

@@ -1,5 +1,7 @@
 """Who is told what: each exactly once, with the mail queued in the same transaction."""
 
+from uuid import UUID
+
 import pytest
 
 from paysettle.commands import worker
@@ -12,10 +14,14 @@ from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import Transaction
 from paysettle.notifications.consumer import INBOX
+from paysettle.notifications.kinds import Kind
 from paysettle.notifications.models import InboxEntry, OutgoingMail
 from paysettle.notifications.queries import entry_documents, inbox_of
-from tests.companies import company
+from paysettle.payments.operations.expiry import expire_due
+from tests.approvals import approve, let_it_be_late, limit, policy, reject
+from tests.companies import Company, company
 from tests.event_schemas import SPOILT
+from tests.moves import authorise
 from tests.people import Person, deposit, pay, person
 
 pytestmark = pytest.mark.money
@@ -69,6 +75,59 @@ def test_a_company_finds_it_in_its_inbox_and_its_leaders_get_the_mail() -> None:
     assert sentences(olga) == []
     mailed = set(OutgoingMail.objects.filter(entry__recipient=firm.party).values_list("user_id", flat=True))
     assert mailed == {olga.user.id, members[Role.ADMIN].user.id}
+
+
+def test_what_waits_is_told_to_who_may_approve_it_and_what_becomes_of_it_to_who_made_it() -> None:
+    """The payee hears nothing before it is approved."""
+    olga, ben = person("olga"), person("ben")
+    firm = company(olga)
+    ours = {role: firm.join(person(role.value), role) for role in Role if role is not Role.OWNER}
+    maker, approver, inbox = ours[Role.PAYER], ours[Role.APPROVER], firm.acted_for_by(olga)
+    deposit(maker, 10_000)
+    limit(firm, maker, per_payment=0)
+    approved, rejected, late = (pay(maker, ben, amount).document()["id"] for amount in (100, 200, 300))
+    worker.run_until_idle(30, ["dispatch"])
+    assert sentences(inbox) == [
+        f"{amount} EUR to {ben.handle} wait for approval" for amount in ("1.00", "2.00", "3.00")
+    ]
+    assert _mailed(firm, Kind.PAYMENT_APPROVAL_REQUESTED) == {olga.user.id, ours[Role.ADMIN].user.id, approver.user.id}
+    assert sentences(ben) == []
+
+    approve(approver, approved)
+    reject(approver, rejected)
+    let_it_be_late(late)
+    while expire_due():
+        pass
+    worker.run_until_idle(30, ["dispatch"])
+    assert sentences(inbox)[3:] == [
+        f"1.00 EUR to {ben.handle} were approved",
+        f"2.00 EUR to {ben.handle} were not approved: somebody rejected the payment",
+        f"3.00 EUR to {ben.handle} were not approved in time",
+    ]
+    for kind in (Kind.PAYMENT_APPROVED, Kind.PAYMENT_REJECTED, Kind.PAYMENT_LAPSED):
+        assert _mailed(firm, kind) == {maker.user.id}
+    assert sentences(ben) == [f"{inbox.handle} paid you 1.00 EUR"]
+
+
+def test_who_makes_a_payment_and_may_approve_is_not_asked_to() -> None:
+    olga, ben = person("olga"), person("ben")
+    firm = company(olga)
+    ada, owner = firm.join(person("ada"), Role.ADMIN), firm.acted_for_by(olga)
+    deposit(owner, 10_000)
+    policy(firm, (1, 2))
+    payment = authorise(owner, ben, 100).document()["id"]
+    approve(ada, payment)
+    worker.run_until_idle(30, ["dispatch"])
+    assert _mailed(firm, Kind.PAYMENT_APPROVAL_REQUESTED) == {ada.user.id}
+    assert sentences(ben) == []  # one of two has approved
+    approve(firm.join(person("april"), Role.APPROVER), payment)
+    worker.run_until_idle(30, ["dispatch"])
+    assert sentences(ben) == [f"{owner.handle} holds 1.00 EUR for you: capture it before it expires"]
+
+
+def _mailed(firm: Company, kind: Kind) -> set[UUID]:
+    mails = OutgoingMail.objects.filter(entry__recipient=firm.party, entry__kind=kind)
+    return set(mails.values_list("user_id", flat=True))
 
 
 def test_the_stored_entry_holds_no_name() -> None:

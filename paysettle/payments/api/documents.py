@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from paysettle.api.schemas import FieldErrorDocument, MoneyDocument, MoneyOrder, PartyDocument, ProblemDocument, page_of
+from paysettle.identity.api.documents import PersonDocument
 from paysettle.identity.limit_rules import Reason
 from paysettle.payments.lifecycle import State
 from paysettle.payments.rules import HOLD_LIFE_MAX, HOLD_LIFE_MIN, NOTE_LENGTH_MAX, REFERENCE_LENGTH_MAX
@@ -86,6 +87,15 @@ class RefundOrderDocument(serializers.Serializer[None]):
 
     amount = MoneyOrder(required=False, help_text="All that is left to refund, by default.")
     reason = serializers.CharField(max_length=NOTE_LENGTH_MAX, required=False)
+
+
+class ApprovalDocument(serializers.Serializer[None]):
+    """What one person decided about a payment of somebody else of the same organisation."""
+
+    payment = serializers.CharField(help_text="`pay_…`")
+    person = PersonDocument()
+    decision = serializers.ChoiceField(choices=["approved", "rejected"])
+    created_at = serializers.DateTimeField()
 
 
 class RefundDocument(serializers.Serializer[None]):
@@ -207,6 +217,7 @@ PAYMENT_PAGE = page_of(PaymentDocument)
 PREVIEW = PreviewDocument
 CAPTURE_ORDER = CaptureOrderDocument
 REFUND_ORDER = RefundOrderDocument
+APPROVAL_PAGE = page_of(ApprovalDocument)
 REFUND = RefundDocument
 REFUND_PAGE = page_of(RefundDocument)
 BATCH_ORDER = BatchOrderDocument

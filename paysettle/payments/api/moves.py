@@ -15,7 +15,7 @@ from paysettle.identity.roles import Permission
 from paysettle.kernel.idempotency import fingerprint
 from paysettle.kernel.lane import lane
 from paysettle.payments import queries
-from paysettle.payments.api.documents import CAPTURE_ORDER, PAYMENT, REFUND, REFUND_ORDER, REFUND_PAGE
+from paysettle.payments.api.documents import APPROVAL_PAGE, CAPTURE_ORDER, PAYMENT, REFUND, REFUND_ORDER, REFUND_PAGE
 from paysettle.payments.lifecycle import Verb
 from paysettle.payments.operations.moves import MovePayment, PaymentMove, move_payment, refund_payment
 from paysettle.payments.rules import NOTE_LENGTH_MAX
@@ -40,6 +40,23 @@ class Approve(APIView):
         What is approved cannot change: payee and amount of a payment stay as they were when it was made.
         """
         return _move(request, payment_id, Verb.APPROVE, move_payment)
+
+
+class Approvals(APIView):
+    """What was decided about a payment that waited."""
+
+    needs = Needs(get=Permission.PAYMENT_READ)
+
+    @extend_schema(
+        operation_id="list_payment_approvals",
+        parameters=[schemas.ACTING_PARTY, *schemas.PAGE],
+        responses=schemas.answers(200, APPROVAL_PAGE, 401, 403, 404, 422),
+    )
+    def get(self, request: Request, payment_id: str) -> Response:
+        """Return a page of who approved or rejected a payment of the payer's, newest first; the payee is not told."""
+        pagination.check_parameters(request, "limit", "cursor")
+        rows = queries.approvals(party_id=caller_of(request).party_id, payment_id=schemas.path_id("pay", payment_id))
+        return Response(pagination.page(request, rows, queries.approval_documents))
 
 
 class Reject(APIView):

@@ -5,7 +5,7 @@ from django.urls import path
 from paysettle.api.routing import by_method
 from paysettle.payments.api.accounts import Accounts, PastBalance, Statement
 from paysettle.payments.api.batches import PaymentBatchDetail, PaymentBatches, PaymentBatchItems
-from paysettle.payments.api.moves import Approve, Captures, Refunds, Reject, Release, Withdraw
+from paysettle.payments.api.moves import Approvals, Approve, Captures, Refunds, Reject, Release, Withdraw
 from paysettle.payments.api.payments import PaymentDetail, PaymentPreview, Payments, create_payment
 
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("payments/preview", PaymentPreview.as_view()),
     path("payments/<str:payment_id>", PaymentDetail.as_view()),
     path("payments/<str:payment_id>/approve", Approve.as_view()),
+    path("payments/<str:payment_id>/approvals", Approvals.as_view()),
     path("payments/<str:payment_id>/reject", Reject.as_view()),
     path("payments/<str:payment_id>/withdraw", Withdraw.as_view()),
     path("payments/<str:payment_id>/captures", Captures.as_view()),

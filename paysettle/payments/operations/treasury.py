@@ -9,6 +9,7 @@ from uuid import UUID
 from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity.caller import Caller
+from paysettle.identity.standing import Standing
 from paysettle.kernel import identifiers
 from paysettle.kernel.batch import Book, Operation, Success
 from paysettle.kernel.idempotency import Item, fingerprint
@@ -19,6 +20,7 @@ from paysettle.ledger import accounts
 from paysettle.ledger.posting import Group, Posting
 from paysettle.ledger.rules import Transfer
 from paysettle.payments.models import TreasuryDirection
+from paysettle.payments.rules import PayeeUnavailable
 
 REASON_LENGTH_MAX = 200
 
@@ -77,6 +79,7 @@ class _TreasuryBook(Book[TreasuryOrder]):
         self._tx = tx
         self._pairs = {id(item): pair for item, pair in prepared}
         self._posting = Posting(tx, [account for _, pair in prepared for account in pair])
+        self._standing = Standing(tx, [], {item.beneficiary_id for item, _ in prepared})
         self._moves: list[tuple[Any, ...]] = []
 
     def admit(self, item: TreasuryOrder) -> None:
@@ -86,6 +89,8 @@ class _TreasuryBook(Book[TreasuryOrder]):
         move_id, event_id = identifiers.new(), identifiers.new()
         wallet, world = self._pairs[id(item)]
         self._posting.require([wallet, world])
+        if self._standing.party(item.beneficiary_id).closed:
+            raise PayeeUnavailable
         debit, credit = (world, wallet) if item.direction is TreasuryDirection.DEPOSIT else (wallet, world)
         told = self._posting.post(
             Group(

@@ -172,6 +172,23 @@ def test_as_many_as_are_needed_and_each_once(firm: Firm) -> None:
     assert PaymentApproval.objects.filter(payment_id=identifiers.parse("pay", payment)).count() == 3
 
 
+def test_who_decided_is_told_to_the_payer_alone(firm: Firm) -> None:
+    policy(firm.company, (100, 2))
+    payment = pending(firm)
+    path = f"/api/v1/payments/{payment}/approvals"
+    assert send(firm.payer, "GET", path).document["data"] == []
+    approve(firm.approver, payment)
+    approve(firm.admin, payment)
+    found = send(firm.payer, "GET", path).document["data"]
+    assert [(one["person"]["handle"], one["decision"]) for one in found] == [
+        (firm.admin.user.username, "approved"),
+        (firm.approver.user.username, "approved"),
+    ]
+    assert send(firm.ben, "GET", path.removesuffix("/approvals")).status == 200
+    for stranger in (firm.ben, person("eva")):
+        assert send(stranger, "GET", path).status == 404
+
+
 def test_control_without_the_question_the_database_counts_nobody_twice(firm: Firm) -> None:
     policy(firm.company, (100, 2))
     payment = pending(firm)

@@ -15,6 +15,7 @@ from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity import queries as people
 from paysettle.identity import step_up
+from paysettle.identity.blocks import Blocks
 from paysettle.identity.caller import Caller
 from paysettle.identity.limits import Limits
 from paysettle.identity.roles import Permission
@@ -135,6 +136,7 @@ class _SettlementBook(Book[Order]):
         parties = {party for s in self._settlements.values() for party in s.terms.party_ids}
         parties |= {plan.debtor_id for _, plan in prepared if plan.debtor_id is not None}
         self._standing = Standing(tx, [item.by for item, _ in prepared], parties)
+        self._blocks = Blocks(tx, [(p.debtor_id, item.party_id) for item, p in prepared if p.debtor_id is not None])
         self._created: list[_Settlement] = []
 
     def admit(self, item: Order) -> None:
@@ -222,7 +224,8 @@ class _SettlementBook(Book[Order]):
             raise DebtorNotFound(f"Nobody is known as {item.debtor}.")
         if debtor_id == item.party_id:
             raise SettlementWithOneself
-        if not self._standing.party(debtor_id).active:
+        # Whoever is blocked is told what they would be told of somebody who has been disabled.
+        if not self._standing.party(debtor_id).active or self._blocks.keeps_away(debtor_id, item.party_id):
             raise PartyUnavailable
         leg = Leg(identifiers.new(), debtor_id, item.party_id, item.money)
         asked_by = item.by.user_id or identifiers.SYSTEM

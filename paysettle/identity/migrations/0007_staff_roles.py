@@ -19,7 +19,7 @@ def give_flags(apps, _editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("identity", "0005_api_keys")]
+    dependencies = [("identity", "0006_payees")]
 
     operations = [
         migrations.AddField(

@@ -1,0 +1,85 @@
+"""How names are compared: a table of pairs, and what keeps it from saying too much."""
+
+import pytest
+
+from paysettle.identity import names
+from paysettle.identity.names import Agreement, compare
+
+pytestmark = pytest.mark.once
+
+MATCH, CLOSE, NONE = Agreement.MATCH, Agreement.CLOSE_MATCH, Agreement.NO_MATCH
+
+PEOPLE = [
+    ("Ana Silva", "Ana Silva", MATCH),
+    ("ana silva", "ANA SILVA", MATCH),
+    ("Silva, Ana", "Ana Silva", MATCH),
+    ("Jose Muller", "José Müller", MATCH),
+    ("Mueller", "Müller", MATCH),
+    ("Soeren Aakjaer", "Søren Åkjær", MATCH),
+    ("Soren Akjaer", "Søren Åkjær", MATCH),
+    ("Łukasz Żółć", "Lukasz Zolc", MATCH),
+    ("STRASSE", "Straße", MATCH),
+    ("Ａｎａ Ｓｉｌｖａ", "Ana Silva", MATCH),  # noqa: RUF001 - full width
+    ("Jose\u0301 Silva", "José Silva", MATCH),
+    ("Anne-Marie O'Neill", "Anne Marie ONeill", MATCH),
+    ("Jan van der Berg", "Jan Vanderberg", MATCH),
+    ("Maria de Sá", "Maria de Sa", MATCH),
+    ("李 娜", "李娜", MATCH),
+    ("Ana Silvs", "Ana Silva", CLOSE),
+    ("Jonathan Smyth", "Jonathan Smith", CLOSE),
+    ("A. Silva", "Ana Silva", CLOSE),
+    ("Ana Silva", "Ana Maria Silva", CLOSE),
+    ("Ana M. Silva", "Ana Maria Silva", CLOSE),
+    ("Katherine Johnson", "Catherine Johnson", CLOSE),
+    ("Ana Silva", "Ana Costa", NONE),
+    ("Ana", "Ana Silva", NONE),
+    ("Silva", "Ana Silva", NONE),
+    ("A S", "Ana Silva", NONE),
+    ("Ben Costa", "Ana Silva", NONE),
+    ("Maria", "Maria Sá", NONE),
+    ("Li Na", "Li Ma", NONE),
+    ("-", "Ana Silva", NONE),
+    ("-", "-", NONE),
+]
+COMPANIES = [
+    ("Padaria Central", "Padaria Central, Lda.", MATCH),
+    ("Padaria Central LDA", "Padaria Central, Unipessoal Lda", MATCH),
+    ("Acme Limited", "ACME Ltd.", MATCH),
+    ("Müller & Söhne GmbH & Co. KG", "Mueller und Soehne", MATCH),
+    ("Müller & Söhne", "Müller & Söhne GmbH & Co. KG", MATCH),
+    ("Fabryka Lodzi", "Fabryka Łodzi Sp. z o.o.", MATCH),
+    ("Banco Azul", "Banco Azul, S.A.", MATCH),
+    ("Co", "Co Ltd", MATCH),
+    ("Padaria Centrall", "Padaria Central, Lda.", CLOSE),
+    ("Bakery 1", "Bakery 2 Ltd", NONE),
+    ("Bakery 24", "Bakery 24 Ltd", MATCH),
+    ("Padaria do Porto", "Padaria Central, Lda.", NONE),
+    ("Lda", "Padaria Central, Lda.", NONE),
+    ("GmbH", "Acme GmbH", NONE),
+]
+
+
+@pytest.mark.parametrize(("expected", "known", "said"), PEOPLE)
+def test_people(expected: str, known: str, said: Agreement) -> None:
+    assert compare(expected, known, is_organisation=False) == said
+
+
+@pytest.mark.parametrize(("expected", "known", "said"), COMPANIES)
+def test_companies(expected: str, known: str, said: Agreement) -> None:
+    assert compare(expected, known, is_organisation=True) == said
+
+
+@pytest.mark.parametrize(("expected", "known", "said"), PEOPLE)
+def test_it_does_not_matter_which_side_has_which_name(expected: str, known: str, said: Agreement) -> None:
+    assert compare(known, expected, is_organisation=False) == said
+
+
+def test_without_a_name_nothing_can_be_said() -> None:
+    assert compare("Ana Silva", "", is_organisation=False) == Agreement.NOT_POSSIBLE
+
+
+@pytest.mark.parametrize("threshold", [60.0, 100.0])
+def test_control_the_table_notices_another_threshold(monkeypatch: pytest.MonkeyPatch, threshold: float) -> None:
+    """The planted bug: too much, or too little, is called close."""
+    monkeypatch.setattr(names, "CLOSE_SCORE_MIN", threshold)
+    assert any(compare(one, other, is_organisation=False) != said for one, other, said in PEOPLE)

@@ -1,0 +1,269 @@
+"""Sessions and devices: seeing them, naming them, ending them; and every way in which they end closes every door."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from paysettle.identity import devices, standing, timeouts
+from paysettle.identity.caller import Caller
+from paysettle.identity.models import LoginSession, RefreshToken, SessionEnd
+from paysettle.identity.operations import people, second_factors, sessions
+from paysettle.identity.roles import Permission
+from paysettle.identity.standing import SessionEnded, Standing
+from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, code_mailed_to
+from paysettle.identity.tests.people import Person, person
+from paysettle.kernel import identifiers, transactions
+from tests.codes import give_second_factor
+
+pytestmark = pytest.mark.money  # who may act decides over money
+
+PATH = "/api/v1/me/sessions"
+OPERATOR = Caller(party_id=identifiers.SYSTEM, operator="tests")
+NEW_PASSWORD = "another horse battery staple"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+def send(app: App, method: str, path: str, body: Any = None) -> Answer:
+    """Call our API with the access token of a device."""
+    return app.call(method, path, body, Authorization=f"Bearer {app.access_token}")
+
+
+def signed_in(who: Person) -> App:
+    app = App()
+    assert app.sign_in(username=who.handle).status == 200
+    return app
+
+
+def session_of(app: App) -> LoginSession:
+    """Return the session of a device, as the device itself is told of it."""
+    (current,) = [one for one in send(app, "GET", PATH).json["data"] if one["current"]]
+    return LoginSession.objects.get(id=identifiers.parse("ses", current["id"]))
+
+
+def test_one_sees_where_one_is_signed_in() -> None:
+    ana = person("ana")
+    app = App()
+    app.call("POST", f"{AUTH}/auth/login", {"username": ana.handle, "password": PASSWORD}, **{"User-Agent": FIREFOX})
+    current, other = send(app, "GET", PATH).json["data"]
+    assert (current["device"], current["current"], current["second_factor"]) == ("Firefox on Linux", True, False)
+    assert (other["id"], other["current"]) == (identifiers.show("ses", ana.session.id), False)
+    assert current["created_at"] <= current["last_seen_at"] < current["expires_at"]
+    assert FIREFOX not in str(LoginSession.objects.filter(user=ana.user).values())
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "name"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile Safari/604.1", "Safari on iPhone"),
+        ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36", "Chrome on Android"),
+        ("curl/8.5.0", "curl"),
+        ("", "Unknown device"),
+        ("<script>alert(1)</script>" * 100, "Unknown device"),
+    ],
+)
+def test_a_device_is_named_roughly(user_agent: str, name: str) -> None:
+    assert devices.describe(user_agent) == name
+
+
+def test_a_session_is_given_a_name() -> None:
+    app = signed_in(person("ana"))
+    path = f"{PATH}/{identifiers.show('ses', session_of(app).id)}/name"
+    assert send(app, "POST", path, {"name": " Kitchen "}).json["name"] == "Kitchen"
+    assert session_of(app).name == "Kitchen"
+    for body in ({"name": ""}, {"name": "x" * 41}, {"name": "a\u202eb"}, {"name": 1}, {}, {"name": "a", "device": "b"}):
+        assert send(app, "POST", path, body).status == 422
+    assert session_of(app).name == "Kitchen"
+
+
+def test_sessions_of_others_are_absent() -> None:
+    ana, eve = person("ana"), signed_in(person("eve"))
+    staff = person("sam", staff=True).app()
+    for app in (eve, staff):
+        for named in (identifiers.show("ses", ana.session.id), identifiers.show("ses", identifiers.new()), "ses_x"):
+            assert send(app, "POST", f"{PATH}/{named}/end").status == 404
+            assert send(app, "POST", f"{PATH}/{named}/name", {"name": "mine"}).status == 404
+        assert identifiers.show("ses", ana.session.id) not in str(send(app, "GET", PATH).json)
+    assert ana.app().me().status == 200
+
+
+def test_a_session_that_has_ended_is_not_listed_and_gets_no_name() -> None:
+    ana = person("ana")
+    app = signed_in(ana)
+    shown = identifiers.show("ses", ana.session.id)
+    for _ in range(2):
+        assert send(app, "POST", f"{PATH}/{shown}/end").status == 204
+    assert len(send(app, "GET", PATH).json["data"]) == 1
+    assert send(app, "POST", f"{PATH}/{shown}/name", {"name": "gone"}).status == 404
+
+
+def test_all_others_are_ended_at_once() -> None:
+    ana = person("ana")
+    phone, laptop = signed_in(ana), signed_in(ana)
+    assert send(phone, "POST", f"{PATH}/end-others").json == {"ended": 2}
+    assert phone.me().status == 200
+    assert laptop.me().code == "session_ended"
+    assert send(phone, "POST", f"{PATH}/end-others").json == {"ended": 0}
+
+
+# --- Every end closes every door ---------------------------------------------------------------------------------
+
+
+def doors(app: App) -> dict[str, int]:
+    """Try everything that a session opens; return the statuses. A payment to nobody is 422 for whoever may pay."""
+    order = {"payee": "nobody-at-all", "amount": {"amount": 1, "currency": "EUR"}}
+    headers = {"Authorization": f"Bearer {app.access_token}", "Idempotency-Key": "doors"}
+    tried = {
+        "access token": app.me().status,
+        "payment": app.call("POST", "/api/v1/payments", order, **headers).status,
+        "session token": app.call("GET", f"{AUTH}/auth/session").status,
+    }
+    key, app.session_token = app.session_token, None
+    bearer = {"Authorization": f"Bearer {app.access_token}"}
+    tried["access token as session token"] = app.call("GET", f"{AUTH}/auth/session", **bearer).status
+    app.session_token = key
+    return {**tried, "refresh token": app.refresh().status}
+
+
+OPEN = {
+    "access token": 200,
+    "payment": 422,
+    "session token": 200,
+    "access token as session token": 200,
+    "refresh token": 200,
+}
+CLOSED = {
+    "access token": 401,
+    "payment": 401,
+    "session token": 410,
+    "access token as session token": 410,
+    "refresh token": 401,
+}
+
+
+def _reset(who: Person) -> None:
+    app = App()
+    app.call("POST", f"{AUTH}/auth/password/request", {"email": who.email})
+    body = {"key": code_mailed_to(who.email), "password": NEW_PASSWORD}
+    app.call("POST", f"{AUTH}/auth/password/reset", body)
+
+
+def _replay(app: App) -> None:
+    spent = app.refresh_token
+    app.refresh()
+    RefreshToken.objects.filter(session=session_of(app)).exclude(used_at=None).update(
+        used_at=timezone.now() - timedelta(minutes=1)
+    )
+    assert App().refresh(spent).code == "refresh_token_replayed"
+
+
+def _age(app: App, **columns: timedelta) -> None:
+    """Let the times of a session be so much earlier."""
+    session = session_of(app)
+    LoginSession.objects.filter(id=session.id).update(
+        **{name: getattr(session, name) - by for name, by in columns.items()}
+    )
+
+
+def _change_password(app: App) -> None:
+    body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    assert app.call("POST", f"{AUTH}/account/password/change", body).status == 200
+
+
+def _take_away(who: Person) -> None:
+    give_second_factor(who.user)
+    second_factors.take_away(by=OPERATOR, user=who.user)
+
+
+Ending = Callable[[Person, App, App], object]
+
+ENDINGS: dict[str, Ending] = {
+    "signed out": lambda _ana, app, _other: app.sign_out(),
+    "ended from another device": lambda _ana, app, other: send(
+        other, "POST", f"{PATH}/{identifiers.show('ses', session_of(app).id)}/end"
+    ),
+    "all others ended": lambda _ana, _app, other: send(other, "POST", f"{PATH}/end-others"),
+    "ended by staff": lambda ana, _app, _other: sessions.end_all(
+        by=person("sam", staff=True).caller, user_id=ana.user.id
+    ),
+    "password changed on another device": lambda _ana, _app, other: _change_password(other),
+    "password reset": lambda ana, _app, _other: _reset(ana),
+    "person disabled": lambda ana, _app, _other: people.disable(by=OPERATOR, user_id=ana.user.id, reason="a test"),
+    "refresh token replayed": lambda _ana, app, _other: _replay(app),
+    "second factor taken away": lambda ana, _app, _other: _take_away(ana),
+    "idle for too long": lambda _ana, app, _other: _age(app, last_seen_at=timedelta(days=14, seconds=1)),
+    "older than it may be": lambda _ana, app, _other: _age(app, expires_at=timedelta(days=30, seconds=1)),
+}
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_every_end_closes_every_door(how: str) -> None:
+    ana = person("ana")
+    app, other = signed_in(ana), signed_in(ana)
+    assert doors(app) == OPEN
+    ENDINGS[how](ana, app, other)
+    assert doors(app) == CLOSED
+
+
+@pytest.mark.parametrize("how", ["idle for too long", "older than it may be"])
+def test_control_without_the_question_what_timed_out_goes_on(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: nobody looks at the two times."""
+    monkeypatch.setattr(timeouts, "is_live", lambda _session, _now: True)
+    monkeypatch.setattr(timeouts, "live_at", lambda _now: ["2000-01-01 00:00:00.000000"] * 3)
+    ana = person("ana")
+    app, other = signed_in(ana), signed_in(ana)
+    ENDINGS[how](ana, app, other)
+    assert doors(app) == OPEN
+
+
+def test_use_prolongs_the_idle_time_and_not_the_life() -> None:
+    app = signed_in(person("ana"))
+    before = session_of(app)
+    _age(app, last_seen_at=timedelta(days=13))
+    assert app.refresh().status == 200
+    after = session_of(app)
+    assert after.last_seen_at >= before.last_seen_at
+    assert after.expires_at == before.expires_at
+    _age(app, last_seen_at=timedelta(minutes=2))
+    app.call("GET", f"{AUTH}/auth/session")
+    assert session_of(app).last_seen_at >= after.last_seen_at, "the session token counts as use, too"
+
+
+def test_staff_are_signed_out_sooner() -> None:
+    sam = person("sam", staff=True)
+    life = sam.session.expires_at - sam.session.created_at
+    assert life == timeouts.STAFF.life < timeouts.limits(staff=False).life
+    LoginSession.objects.filter(id=sam.session.id).update(last_seen_at=timezone.now() - timedelta(minutes=31))
+    assert sam.app().me().code == "session_ended"
+
+
+@pytest.mark.parametrize("staff", [False, True])
+def test_all_who_judge_a_session_judge_alike(*, staff: bool) -> None:
+    ana = person("ana", staff=staff)
+    limits = timeouts.limits(staff=staff)
+    a_moment, now = timedelta(seconds=30), timezone.now()
+    for changed, live in (
+        ({}, True),
+        ({"last_seen_at": now - limits.idle + a_moment}, True),
+        ({"last_seen_at": now - limits.idle - a_moment}, False),
+        ({"last_seen_at": now, "expires_at": now + a_moment}, True),
+        ({"expires_at": now - a_moment}, False),
+        ({"expires_at": now + a_moment, "ended_at": now, "end_reason": SessionEnd.REVOKED}, False),
+    ):
+        LoginSession.objects.filter(id=ana.session.id).update(**changed)
+        session = LoginSession.objects.select_related("user").get(id=ana.session.id)
+        assert timeouts.is_live(session, timezone.now()) is live
+        assert _passes(lambda: standing.check(ana.caller, Permission.PAY)) is live
+        in_a_batch = lambda tx: Standing(tx, [ana.caller], []).admit(ana.caller, Permission.PAY)  # noqa: E731
+        assert _passes(lambda work=in_a_batch: transactions.run(work)) is live  # type: ignore[misc]
+
+
+def _passes(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except SessionEnded:
+        return False
+    return True
