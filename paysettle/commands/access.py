@@ -59,6 +59,7 @@ class Table:
 
     callers: Mapping[str, str]
     permissions: Mapping[str, frozenset[str]]
+    key_scopes: frozenset[str]
     scopes: Mapping[str, Mapping[str, str]]
     rows: Mapping[str, Row]
     staff_permissions: Mapping[str, frozenset[str]]
@@ -73,7 +74,14 @@ class Table:
             said = row.foreign or ""
         elif said == "role":
             said = "yes" if self.allows(caller, row.needs) else "403 not_permitted"
+        elif said in {"key", "no key"}:
+            said = self._of_a_key(row.needs, has_scope=said == "key")
         return None if said == "-" else said
+
+    def _of_a_key(self, needed: str | None, *, has_scope: bool) -> str:
+        if needed == ANY_ROLE:
+            return "403 person_only"
+        return "yes" if has_scope and needed in self.key_scopes else "403 scope_missing"
 
     def allows(self, role: str, needed: str | None) -> bool:
         """Tell whether a role of a party is enough for what an operation needs."""
@@ -91,6 +99,7 @@ def read(path: Path) -> Table:
     table = Table(
         callers=said["callers"],
         permissions={name: frozenset(held_by) for name, held_by in said["permissions"].items()},
+        key_scopes=frozenset(said["key_scopes"]["scopes"]),
         scopes=said["scopes"],
         rows={name: Row(**row) for name, row in said["operations"].items()},
         staff_permissions={name: frozenset(held_by) for name, held_by in said["staff_permissions"].items()},

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from paysettle.identity import tokens
+from paysettle.identity import roles, tokens
 from paysettle.identity.caller import Caller
 from paysettle.identity.operations import members, parties, people, refresh_tokens, sessions, staff
-from paysettle.identity.roles import Role, StaffRole
+from paysettle.identity.roles import Permission, Role, StaffRole
 from paysettle.kernel.identifiers import SYSTEM
 from tests.codes import give_second_factor
 from tests.companies import Company, company
+from tests.machines import bearer, new_key
 from tests.people import Person, deposit, person
 from tests.permissions.requests import World
 from tests.server import token
@@ -40,6 +41,7 @@ class Cast:
     disabled: Person
     removed: Person
     staff: Mapping[StaffRole, Person]
+    keys: dict[Permission, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def cast(*, funded: bool = True) -> Cast:
         disabled=firm.acted_for_by(disabled),
         removed=firm.acted_for_by(removed),
         staff={role: firm.acted_for_by(staff_member(role)) for role in StaffRole},
+        keys={},
     )
 
 
@@ -161,8 +164,25 @@ OTHERS |= {
 """Those who have no right to what is asked for: they send the request of its rightful owner."""
 
 
+KEYS = {"key_with_scope", "key_without_scope"}
+
+
+def headers_of(everybody: Cast, caller: str, world: World, needed: str | None) -> dict[str, str]:
+    """Return the headers of a caller who asks for their own: those of the sender, or of a key with one scope."""
+    if caller not in KEYS:
+        return signed_in(world.sender)
+    scope = Permission(needed) if needed in roles.FOR_KEYS else Permission.PAY
+    if caller == "key_without_scope":
+        scope = Permission.PAYMENT_READ if scope == Permission.PAY else Permission.PAY
+    if scope not in everybody.keys:
+        everybody.keys[scope] = bearer(new_key(everybody.ours.owner, {scope}))
+    return everybody.keys[scope]
+
+
 def rightful(everybody: Cast, caller: str) -> World | None:
     """Return the world of a caller who asks for their own: a member, or a person for themself. None for the others."""
+    if caller in KEYS:
+        return everybody.ours
     if caller == "self":
         return everybody.alone
     if caller in set(Role):

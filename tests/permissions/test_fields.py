@@ -27,7 +27,7 @@ SOMEBODY = "par_00000000000000000000000001"
 WITHOUT_MONEY = ("close_account", "close_organisation")
 """These need a world without money: that they succeed there, `test_access.py` shows."""
 
-LAST = ("confirm_address", "change_address", "hand_over_organisation", "leave_organisation")
+LAST = ("end_other_sessions", "confirm_address", "change_address", "hand_over_organisation", "leave_organisation")
 """After these the owner is not who they were: their good requests come after those of the others."""
 
 WRITES = [name for name in REQUESTS if OPERATIONS[name].method != "GET" and name not in LAST] + [*LAST]

@@ -1,6 +1,6 @@
 """What an API key may do, through HTTP: every operation with the scope it needs, without it, as the maker falls.
 
-`FOR_KEYS` is written by hand, so that a change of `identity/roles.py` is a change here too.
+What keys may be given is what `docs/access.toml` says, so that a change of `identity/roles.py` is a change there too.
 """
 
 from datetime import UTC, datetime
@@ -24,20 +24,7 @@ from tests.people import deposit, person
 from tests.permissions.attack import TABLE
 from tests.permissions.requests import REQUESTS, World
 
-FOR_KEYS = {
-    "pay",
-    "capture",
-    "release",
-    "refund",
-    "settle.ask",
-    "settle.decide",
-    "payment.read",
-    "settlement.read",
-    "statement.read",
-    "inbox.read",
-    "inbox.mark",
-    "organisation.read",
-}
+FOR_KEYS = TABLE.key_scopes
 MONEY = {"pay", "capture", "release", "refund", "settle.ask", "settle.decide"}
 NAMED = {name: row.needs for name, row in TABLE.rows.items() if row.needs is not None}
 
