@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "paysettle.identity.api.strict_bodies.StrictAllauthBodies",
+    "paysettle.identity.api.throttled_sign_in.ThrottledSignIn",  # after it: it reads the body
 ]
 
 CSRF_FAILURE_VIEW = "paysettle.api.problems.csrf_failure"
@@ -106,7 +107,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # served from where the packages have them: nothing to collect, nothing to forget
 
-# Shared by all processes, because throttles count in it.
+# Shared by all processes, because allauth counts in it.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "kernel_cache"}}
 
 # --- People -----------------------------------------------------------------------------------------------------
@@ -117,8 +118,11 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "paysettle.identity.password_lists.CommonPasswords"},
+    {"NAME": "paysettle.identity.password_lists.WordsOfThePlace"},
+    {"NAME": "paysettle.identity.password_lists.BreachedPasswords"},
 ]
+BREACHED_PASSWORDS_FILE = env.text("BREACHED_PASSWORDS_FILE", "")
 
 SESSION_ENGINE = "paysettle.identity.session_store"  # stores the digest of a key, never the key
 SESSION_LIFE_S = env.integer("SESSION_LIFE_S", 30 * 24 * 3600, least=3600, most=90 * 24 * 3600)
@@ -166,9 +170,15 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Paysettle"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 
-# A second code may be asked for soon, for a mail that went astray and for a second sign-up with the same address.
-ACCOUNT_RATE_LIMITS = {"confirm_email": "3/3m/key"}
-# Behind so many proxies of our own that add to X-Forwarded-For: the limits on signing in count the address before them.
+# How often what may be done stands in paysettle/api/throttling.py. allauth keeps what it alone can count: changes by a
+# person who is signed in, and codes to one address. A second code may be asked for soon, for a mail that went astray
+# and for a second sign-up with the same address.
+ACCOUNT_RATE_LIMITS = {
+    **dict.fromkeys(("login", "login_failed", "signup", "reset_password", "reset_password_from_key"), ""),
+    "confirm_email": "3/3m/key",
+}
+THROTTLE_FACTOR = env.integer("THROTTLE_FACTOR", 1, least=1, most=100_000)
+# Behind so many proxies of our own that add to X-Forwarded-For: limits count the address before them.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, least=0, most=10)
 # Those limits count in the cache. Django's default of 300 entries would let anybody push the counts of others out.
 CACHES["default"]["max_entries"] = "100000"
@@ -189,6 +199,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["paysettle.api.body.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "paysettle.identity.api.schema.PermissionSchema",
     "EXCEPTION_HANDLER": "paysettle.api.problems.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["paysettle.api.throttling.PersonThrottle"],
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {

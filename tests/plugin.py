@@ -43,6 +43,7 @@ os.environ.update(
     DJANGO_SETTINGS_MODULE="config.settings",
     SECRET_KEY="only-for-tests-" + "x" * 50,
     PAYSETTLE_VAR=str(FOLDER),
+    THROTTLE_FACTOR="10000",  # tests call as fast as they can; those of the throttles have their own
     PUBLIC_URL="http://127.0.0.1:8000",
     JWT_KEYS_FILE=str(FOLDER / "jwt-keys.json"),
     EMAIL_URL=f"file://{FOLDER / 'mail'}",  # of servers that tests start; in process Django keeps mail in memory

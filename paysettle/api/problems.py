@@ -19,6 +19,7 @@ from paysettle.api.body import BadRequest, BodyTooLarge, MalformedBody, Unsuppor
 from paysettle.kernel import transactions
 from paysettle.kernel.errors import DomainError, InternalError, NotFound, Unavailable
 from paysettle.kernel.idempotency import Answer
+from paysettle.kernel.throttles import Throttled
 from paysettle.kernel.transactions import Fault
 
 CONTENT_TYPE = "application/problem+json"
@@ -57,15 +58,6 @@ class NotAcceptable(DomainError):
     code = "not_acceptable"
     status = 406
     title = "Only application/json can be answered."
-
-
-class Throttled(DomainError):
-    """Too many requests in a short time."""
-
-    code = "throttled"
-    status = 429
-    title = "Too many requests: wait a moment."
-    retryable = True
 
 
 def response(error: DomainError) -> HttpResponse:

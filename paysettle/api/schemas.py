@@ -38,8 +38,8 @@ PAGE = [
 ]
 
 
-REFUSALS_OF_ALL = (400, 401, 403, 406, 503)
-"""An unreadable header, nobody known, not allowed, no JSON wanted, and nobody there to ask."""
+REFUSALS_OF_ALL = (400, 401, 403, 406, 429, 503)
+"""An unreadable header, nobody known, not allowed, no JSON wanted, too often, and nobody there to ask."""
 
 
 def if_match(*, required: bool) -> OpenApiParameter:

@@ -7,7 +7,6 @@ Who has no second factor yet signs in by the password alone and can do nothing b
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from allauth.account.adapter import get_adapter
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.totp.internal import auth as totp
 from django.contrib import auth
@@ -18,10 +17,11 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
-from paysettle.dashboard import attempts
-from paysettle.identity import browser_sessions
+from paysettle.api import peer, throttling
+from paysettle.identity import browser_sessions, sign_in_attempts
 from paysettle.identity.handles import is_handle
 from paysettle.identity.operations import second_factors
+from paysettle.kernel import throttles
 from paysettle.kernel.errors import DomainError
 
 PASSWORD_LENGTH_MAX = 256
@@ -83,9 +83,9 @@ def code_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     shown = {**context, "title": "Second factor", "target": target}
     if request.method == "POST":
         try:
-            slots = _take(request, f"code of {user.pk}")
+            slot = throttles.take(throttling.WRONG_CODE, str(user.pk))
             second_factors.spend(by=user, code=_code(request))
-            attempts.give_back(slots)
+            throttles.give_back(slot)
             _enter(request, user, second_factor=True)
         except DomainError as refusal:
             answer = TemplateResponse(
@@ -108,9 +108,9 @@ def set_up_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     shown = {**context, "title": "Set up a second factor", "target": target, "codes": None, "refusal": None}
     if request.method == "POST":
         try:
-            slots = _take(request, f"set-up of {user.pk}")
+            slot = throttles.take(throttling.WRONG_CODE, str(user.pk))
             shown["codes"] = second_factors.add(by=user, secret=secret, code=_code(request))
-            attempts.give_back(slots)
+            throttles.give_back(slot)
             totp.clear_totp_secret(request)
             browser_sessions.renew(request, second_factor=True)
             return TemplateResponse(request, "dashboard/set_up_second_factor.html", shown)
@@ -127,22 +127,17 @@ def set_up_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 
 @sensitive_variables("password")
 def _check_password(request: HttpRequest, *, name: str, password: str) -> Any:
-    """Return the member of staff. Raises TooManySignIns, SignInRefused."""
+    """Return the member of staff. Raises Throttled, SignInRefused."""
     account = name.strip().lower()
-    slots = _take(request, account)
+    address = peer.address_of(request)
+    slots = sign_in_attempts.take(address=address, username=account)
     # Handles are plain ASCII: no second spelling is the same account to the database and another one to the limit.
     well_formed = is_handle(account) and len(password) <= PASSWORD_LENGTH_MAX
     user = auth.authenticate(request, username=account, password=password) if well_formed else None
     if user is None or not _is_staff(user):
         raise SignInRefused
-    attempts.give_back(slots)
+    sign_in_attempts.succeeded(slots, address=address, user_id=user.pk)
     return user
-
-
-def _take(request: HttpRequest, account: str) -> list[str]:
-    # The address is what identity counts by as well: no forwarding header, unless TRUSTED_PROXY_COUNT says so.
-    address = get_adapter().get_client_ip(request)
-    return attempts.take(address=address, account=account, now=datetime.now(UTC))
 
 
 def _remember(request: HttpRequest, user: Any) -> None:

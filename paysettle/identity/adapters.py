@@ -21,7 +21,8 @@ from django.core.exceptions import ValidationError
 from django.forms import BaseForm
 from django.http import HttpRequest
 
-from paysettle.identity import browser_sessions
+from paysettle.api import peer, problems
+from paysettle.identity import browser_sessions, sign_in_attempts
 from paysettle.identity.models import User
 from paysettle.identity.operations import addresses, handles, passwords, registration, second_factors
 from paysettle.identity.operations.addresses import AddressTaken
@@ -29,6 +30,7 @@ from paysettle.identity.operations.handles import HandleLookalike, HandleTaken
 from paysettle.identity.passwords import check_new_password
 from paysettle.kernel import encryption, identifiers
 from paysettle.kernel.errors import DomainError
+from paysettle.kernel.throttles import Throttled
 
 _log = structlog.get_logger(__name__)
 
@@ -97,6 +99,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         request: HttpRequest = request_context.request
         keep = browser_sessions.login_session_id(request.session) if request.user == user else None
         passwords.change(by=user, password=password, keep_session=keep)
+        sign_in_attempts.begin_anew(user, address=peer.address_of(request))
 
     def login(self, request: HttpRequest, user: User) -> None:
         """Sign in, with a new session key and a LoginSession."""
@@ -114,9 +117,23 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         except (SMTPException, OSError) as error:
             _log.warning("mail_not_sent", template=template_prefix, error=type(error).__name__)
 
-    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:  # noqa: ARG002
-        """Count attempts per login; allauth's Host header has a port that anybody may vary to start anew."""
-        return str(credentials.get("email") or credentials.get("username", "")).lower()
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return where a request comes from, as everything else counts it."""
+        return peer.address_of(request)
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """Look at a password, unless there were too many wrong ones; count it if it is wrong."""
+        address = peer.address_of(request)
+        try:
+            slots = sign_in_attempts.take(
+                address=address, username=credentials.get("username", ""), email=credentials.get("email", "")
+            )
+        except Throttled as refusal:
+            raise ImmediateHttpResponse(problems.response(refusal)) from None
+        user: User | None = super().authenticate(request, **credentials)
+        if user is not None:
+            sign_in_attempts.succeeded(slots, address=address, user_id=user.id)
+        return user
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]

@@ -76,10 +76,12 @@ def bearer_caller(request: HttpRequest) -> Caller:
     if api_keys.is_one(token):
         return _caller_by_key(request, api_keys.find(token))
     claims = tokens.verify_access_token(token, datetime.now(UTC))
+    party_id = _acting_party(request, default=claims.party_id)  # a token names the party that the person is
     return Caller(
         user_id=claims.user_id,
         session_id=claims.session_id,
-        party_id=_acting_party(request, default=claims.party_id),
+        party_id=party_id,
+        as_oneself=party_id == claims.party_id,
     )
 
 

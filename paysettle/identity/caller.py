@@ -13,6 +13,8 @@ class Caller:
 
     With `key_id` it is a machine that brought an API key of the party; the person is the one who made the key. A person
     without session and key is one whose work was accepted in a session and goes on after it.
+
+    `as_oneself` tells that the party is known to be the one that the person is; where it is not known, it is False.
     """
 
     party_id: UUID
@@ -20,6 +22,7 @@ class Caller:
     session_id: UUID | None = None
     key_id: UUID | None = None
     operator: str | None = None
+    as_oneself: bool = False
 
     @property
     def person_id(self) -> UUID:
@@ -30,7 +33,7 @@ class Caller:
 
     def acting_for(self, party_id: UUID) -> "Caller":
         """Return the same person in the same session, acting for another party."""
-        return replace(self, party_id=party_id)
+        return replace(self, party_id=party_id, as_oneself=False)
 
     def after_its_session(self) -> "Caller":
         """Return the same person for work that was accepted in a session and goes on after it."""

@@ -41,9 +41,11 @@ class Limits:
     def __init__(self, tx: Transaction, senders: Iterable[tuple[Caller, str]]) -> None:
         """Lock the counters of these callers in these currencies. Make it after the accounts are locked.
 
-        An operator at the command line has no limits.
+        An operator at the command line has no limits, and nobody who acts for themself: organisations set them.
         """
-        known = {(c.party_id, c.user_id, currency) for c, currency in senders if c.user_id is not None}
+        known = {
+            (c.party_id, c.user_id, currency) for c, currency in senders if c.user_id is not None and not c.as_oneself
+        }
         ids = {_id_of(*sender).bytes for sender in known}
         self._tx = tx
         self._counter_rows = tx.ask(_COUNTERS + tx.for_update, ids)

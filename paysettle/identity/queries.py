@@ -85,6 +85,16 @@ def contact(*, party_id: UUID, contact_id: UUID) -> Contact:
     return found
 
 
+def user_id_of_name(name: str) -> UUID | None:
+    """Return the id of the person whose user name this is, in whatever case."""
+    return User.objects.filter(username=name.strip().lower()).values_list("id", flat=True).first()
+
+
+def user_id_of_address(email: str) -> UUID | None:
+    """Return the id of the person who has verified this address."""
+    return VerifiedAddress.objects.filter(digest=addresses.digest(email)).values_list("user_id", flat=True).first()
+
+
 def memberships_of(user_id: UUID) -> list[Membership]:
     """Return the memberships of a person with their parties, the oldest first."""
     return list(Membership.objects.filter(user_id=user_id).select_related("party").order_by("created_at", "id"))

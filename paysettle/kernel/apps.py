@@ -10,7 +10,7 @@ class KernelConfig(AppConfig):
 
     def ready(self) -> None:
         """Put the triggers back after every migrate: a table rebuild on SQLite drops them silently."""
-        from paysettle.kernel import insert_only, jobs, retention
+        from paysettle.kernel import insert_only, jobs, retention, throttles
 
-        jobs.register(retention.FORGET_OLD_ANSWERS)
+        jobs.register(retention.FORGET_OLD_ANSWERS, throttles.FORGET_ENDED)
         post_migrate.connect(insert_only.install_after_migrate, dispatch_uid="kernel.insert_only")

@@ -16,8 +16,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.utils.encoding import force_bytes
 
-KEY_BYTES = 32
-
 _MARK = "sealed1"
 _NONCE_BYTES = 12
 _LABEL = b"paysettle.kernel.encryption.v1"

@@ -1,4 +1,4 @@
-"""The kernel's tables: idempotency keys and scheduled jobs."""
+"""The kernel's tables: idempotency keys, scheduled jobs and the counters of throttles."""
 
 from django.db import models
 
@@ -39,3 +39,15 @@ class ScheduledJob(models.Model):
 
     class Meta:
         db_table = "kernel_scheduled_job"
+
+
+class Throttle(models.Model):
+    """How often something was done in one window of time, by whom a keyed digest says (`kernel/throttles.py`)."""
+
+    digest = DigestField(primary_key=True)
+    used = models.PositiveIntegerField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "kernel_throttle"
+        indexes = [models.Index(fields=["ends_at"], name="kernel_throttle_by_end")]

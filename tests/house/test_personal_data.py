@@ -61,6 +61,7 @@ DOORS = {
     "paysettle/identity/operations/registration.py": "makes the person with the address that was given",
     "paysettle/identity/management/commands/create_admin.py": "the same at the command line",
     "paysettle/identity/api/invitations.py": "reads from the body to whom an invitation goes, or whom to find",
+    "paysettle/identity/api/throttled_sign_in.py": "counts the mails to the address that a body names",
     "paysettle/identity/api/strict_bodies.py": "names the fields of allauth's bodies",
     "paysettle/commands/story.py": "the people of the demo, who are invented",
     "config/settings.py": "tells allauth what people sign in with",

@@ -45,6 +45,7 @@ CONFIG = {
 }
 SCHEMA = schemathesis.openapi.from_path(DOCUMENT, config=SchemathesisConfig.from_dict(CONFIG))
 INVITATION = {"email": "new@example.org", "role": "payer"}
+API_KEY = {"name": "a machine", "scopes": ["pay"]}
 TOKEN_LENGTH = 43
 CODE = re.compile(r"[B-Z2-9]{4}-[B-Z2-9]{4}")
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -91,6 +92,7 @@ def world(server: Server) -> World:
     ids = {
         **firm,
         "invitation_id": client.post(_invitations(firm), INVITATION).document["id"],
+        "key_id": client.post("/api/v1/api-keys", API_KEY).document["id"],
         "payment_id": payment,
         "account_id": client.get("/api/v1/accounts").document["data"][0]["id"],
         "batch_id": client.post("/api/v1/payment-batches", {"items": [_line(ben)]}).document["id"],
@@ -261,6 +263,17 @@ def _kept_id(owner: Person) -> str:
     return identifiers.show("con", kept.id)
 
 
+def _for_new_firm(world: World) -> dict[str, Any]:
+    """Act for a company that has no API keys yet: a party has so many at most."""
+    return {"headers": {"Acting-Party": company(world.ana).id}}
+
+
+def _keyed(world: World) -> dict[str, Any]:
+    acting = _for_new_firm(world)
+    made = world.server.client(world.ana).post("/api/v1/api-keys", API_KEY, **acting["headers"]).document["id"]
+    return {"path_parameters": {"key_id": made}, **acting}
+
+
 GOOD: dict[str, Callable[[World], dict[str, Any]]] = {
     "create_payment": lambda world: {"body": _order(world.ben)},
     "preview_payment": lambda world: {"body": _order(world.ben)},
@@ -313,6 +326,10 @@ GOOD: dict[str, Callable[[World], dict[str, Any]]] = {
     "end_session": lambda world: {"path_parameters": _another_session(world.ana)},
     "change_address": lambda world: {"body": {"email": _address(world)}},
     "confirm_address": lambda world: {"body": _codes(world)},
+    "create_api_key": lambda world: {**_for_new_firm(world), "body": API_KEY},
+    "get_api_key": _keyed,
+    "rotate_api_key": lambda world: {**_keyed(world), "body": {"overlap_s": 60}},
+    "revoke_api_key": _keyed,
     "refresh_tokens": lambda world: {"body": {"refresh_token": refresh_tokens.issue(world.ana.session).refresh_token}},
 }
 

@@ -1,5 +1,6 @@
 """Staff and their second factor: without one they can do nothing but set one up, by the pages and by the API."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -7,15 +8,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from paysettle.dashboard import attempts, sign_in
+from paysettle.dashboard import sign_in
 from paysettle.dashboard.tests.staff import browser_of, list_url, member, newcomer, registered, text
-from paysettle.identity import timeouts
+from paysettle.identity import standing, timeouts
 from paysettle.identity.models import LoginSession, User
 from paysettle.identity.operations import people, second_factors, sessions
 from paysettle.identity.standing import SecondFactorRequired
 from tests.codes import code_for, code_of, give_second_factor
 from tests.http import InProcess
 from tests.people import PASSWORD, Person, deposit, pay, person
+from tests.throttled import as_in_production
 
 INDEX = reverse("admin:index")
 LOGIN = reverse("admin:login")
@@ -24,9 +26,10 @@ SET_UP = reverse("admin:set_up_second_factor")
 
 
 @pytest.fixture
-def _one_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no window end during a test."""
-    monkeypatch.setattr(attempts, "WINDOW_S", 10**9)
+def _one_window() -> Iterator[None]:
+    """Let limits be what they are in production, and no window end during a test."""
+    with as_in_production():
+        yield
 
 
 def after_password(who: Person) -> Client:
@@ -197,3 +200,13 @@ def test_staff_without_one_can_do_nothing_by_the_api_either() -> None:
     sessions.renew(session_id=nora.session.id, second_factor=True)
     assert pay(nora, ana, 1).status == 201
     assert InProcess(nora).get("/api/v1/me").status == 200
+
+
+def test_control_without_the_question_the_api_lets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: nobody looks at what the session has shown, neither at the door nor in the batch."""
+    judge = standing._judge
+    monkeypatch.setattr(standing, "_judge", lambda **said: judge(**{**said, "factor_missing": False}))
+    nora, ana = newcomer("nora"), person("ana")
+    deposit(nora, 100)
+    assert InProcess(nora).get("/api/v1/me").status == 200
+    assert pay(nora, ana, 1).status == 201

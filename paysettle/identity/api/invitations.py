@@ -1,5 +1,7 @@
 """Invitations over HTTP: make, list, take back; accept. The organisation in the address is the party acted for."""
 
+from types import MappingProxyType
+
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from drf_spectacular.utils import extend_schema
@@ -7,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from paysettle.api import body, pagination, schemas
+from paysettle.api import body, pagination, schemas, throttling
 from paysettle.api.validators import Fields
 from paysettle.identity import documents, queries
 from paysettle.identity.api.documents import (
@@ -29,6 +31,7 @@ class Invitations(APIView):
     """The open invitations of an organisation."""
 
     needs = Needs(get=Permission.MEMBERS_MANAGE, post=Permission.MEMBERS_MANAGE, fresh=True)
+    limits = MappingProxyType({"POST": throttling.INVITATION})
 
     @extend_schema(
         operation_id="list_invitations",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from allauth.headless.account.inputs import RequestPasswordResetInput, ResetPasswordKeyInput
+from allauth.headless.account.inputs import RequestPasswordResetInput, ResetPasswordInput, ResetPasswordKeyInput
 from allauth.headless.account.views import RequestPasswordResetView as AllauthRequestView
 from allauth.headless.account.views import ResetPasswordView as AllauthResetView
 from allauth.headless.internal.restkit.response import ErrorResponse
@@ -31,8 +31,21 @@ class RequestPasswordResetView(AllauthRequestView):  # type: ignore[misc]
     input_class = VerifiedAddressInput
 
 
+class CodeFirstInput(ResetPasswordInput):  # type: ignore[misc]
+    """A code and a new password, which is judged only with the right code.
+
+    allauth judges it in any case, if there is somebody whose it would be: a bad one tells whether the address is known,
+    and one like the person's names what those are.
+    """
+
+    def clean(self) -> Any:
+        return self.cleaned_data if "key" in self.errors else super().clean()
+
+
 class ResetPasswordView(AllauthResetView):  # type: ignore[misc]
     """allauth's view, which for an address that nobody has verified would end as a fault of ours."""
+
+    input_class = CodeFirstInput
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Tell whether a code is right; where none was sent, every code is wrong."""

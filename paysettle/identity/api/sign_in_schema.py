@@ -59,6 +59,7 @@ def _add_refusals(responses: dict[str, Any], shared: dict[str, Any]) -> None:
     if "$ref" in bad:
         bad = shared[bad["$ref"].rpartition("/")[2]]
     responses["400"] = {**bad, "content": {**bad.get("content", {}), **_PROBLEM}}
+    responses["429"] = {"description": HTTPStatus.TOO_MANY_REQUESTS.phrase, "content": _PROBLEM}
     for status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE):
         responses.setdefault(str(int(status)), {"description": status.phrase, "content": _PROBLEM})
 

@@ -1,6 +1,7 @@
 """Renewing the access token."""
 
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema
@@ -10,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from paysettle.api import schemas
+from paysettle.api import schemas, throttling
 from paysettle.api.body import Body
 from paysettle.api.validators import Fields
 from paysettle.identity.operations import refresh_tokens
@@ -37,6 +38,7 @@ class RefreshView(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
+    limits = MappingProxyType({"POST": throttling.REFRESH})
 
     @extend_schema(
         operation_id="refresh_tokens",

@@ -1,15 +1,16 @@
 """Closing an account for good: a person's own, or an organisation's. Books and handle stay as they are.
 
 Refused, with all reasons at once, while money, holds or anything that is open remains. Locks: the party's row, the
-person's, then (in the parts of the slices above, `identity/closing.py`) the wallets. A payment to the party locks its
-wallet before it reads the party's state, and a wallet is opened under a shared lock of the party's row: so either the
-payment comes first and its money is a reason to refuse, or the closing does and the payment finds nobody to pay.
+person's, those of the person's organisations in id order, then (in the parts of the slices above,
+`identity/closing.py`) the wallets. A payment to the party locks its wallet before it reads the party's state, and a
+wallet is opened under a shared lock of the party's row: so either the payment comes first and its money is a reason to
+refuse, or the closing does and the payment finds nobody to pay.
 """
 
 from datetime import datetime
 from uuid import UUID
 
-from paysettle.identity import closing, standing
+from paysettle.identity import closing, queries, standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.closing import Hindrance
 from paysettle.identity.models import InvitationState, LoginSession, Membership, Party, PartyState, SessionEnd, User
@@ -37,11 +38,11 @@ def close_own(*, by: Caller) -> Party:
 
     They leave the organisations they belong to. Raises AccountNotClosable, PartyDisabled.
     """
+    own = by.acting_for(queries.person(by.person_id).own_party_id)
 
     def work(tx: Transaction) -> Party:
-        party = Party.objects.select_for_update().get(person__id=by.person_id)
-        user = User.objects.select_for_update().get(id=by.person_id)
-        own = by.acting_for(party.id)
+        party = Party.objects.select_for_update().get(id=own.party_id)
+        user = User.objects.select_for_update().get(id=own.person_id)
         standing.check(own, None)
         left = members.lock_all_of(user.id)
         _check(tx, party, [*_of_staff(user), *_sole_owner(left)])

@@ -71,6 +71,8 @@ def need_staff(by: Caller, needed: StaffPermission) -> None:
 
     Raises StaffOnly, SecondFactorRequired (their session has not shown one), StaffNotPermitted.
     """
+    if by.key_id is not None:
+        raise StaffOnly  # no machine is staff, whoever made its key
     if by.user_id is None:
         return  # an operator at the command line, who could change the tables as well
     role = User.objects.filter(id=by.user_id, is_active=True).values_list("staff_role", flat=True).first()

@@ -21,15 +21,16 @@ from paysettle.commands import worker
 from paysettle.events.models import Event
 from paysettle.identity import api_keys as known
 from paysettle.identity import roles
-from paysettle.identity.models import ApiKey, Membership
-from paysettle.identity.operations import api_keys, members
+from paysettle.identity.models import ApiKey, Membership, User
+from paysettle.identity.operations import api_keys, members, people
+from paysettle.identity.operations.recording import StaffOnly
 from paysettle.identity.roles import Permission, Role
 from paysettle.identity.tests.app_client import at_once
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError
 from paysettle.notifications.models import OutgoingMail
 from paysettle.notifications.queries import entry_documents, inbox_of
-from tests import companies
+from tests import companies, machines
 from tests.companies import company
 from tests.http import InProcess
 from tests.machines import bearer, new_key, send
@@ -77,6 +78,7 @@ def test_the_whole_way() -> None:
     assert (event.actor, event.party) == (ana.caller.actor, ana.party)
     assert json.loads(event.data)["key"] == made.document["id"]
 
+    known._writer.submit(lambda: None).result()  # the use is noted
     shown = companies.send(ana, "GET", f"{PATH}/{made.document['id']}").document
     assert shown["scopes"] == ["pay", "payment.read"]
     assert companies.send(ana, "GET", PATH).document["data"] == [shown]
@@ -324,6 +326,14 @@ def test_a_key_is_no_session(place: str) -> None:
         assert reply.status in {401, 410}
 
 
+def test_the_key_of_a_member_of_staff_is_no_member_of_staff() -> None:
+    ana, ben = person("ana"), person("ben")
+    User.objects.filter(id=ana.user.id).update(staff_role="administrator")
+    with pytest.raises(StaffOnly):
+        people.disable(by=machines.caller(new_key(ana)), user_id=ben.user.id, reason="a test")
+    people.disable(by=ana.caller, user_id=ben.user.id, reason="a test")
+
+
 def wrong_keys(ana: Person) -> dict[str, str]:
     """Return keys that are none: for each a name of why."""
     revoked, expired, good = new_key(ana), new_key(ana), new_key(ana)
@@ -361,19 +371,22 @@ PLANTED_S = 0.005
 
 
 def _difference_s(first: str, second: str) -> float:
-    """Return the difference of the medians of the times of two keys, asked in turn."""
+    """Return the difference of the medians of the processor times of two keys, asked in turn.
+
+    On SQLite that is all the time there is, and neighbours on the machine do not disturb it.
+    """
     times: dict[str, list[float]] = {first: [], second: []}
     for _ in range(60):
         for secret, found in times.items():
-            started = time.perf_counter()
+            started = time.thread_time()
             look(secret)
-            found.append(time.perf_counter() - started)
+            found.append(time.thread_time() - started)
     return abs(statistics.median(times[first]) - statistics.median(times[second]))
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("why", ["revoked", "expired", "malformed", "of a known id"])
-def test_every_wrong_key_is_answered_as_soon(why: str) -> None:
+def test_every_wrong_key_takes_as_long(why: str) -> None:
     keys = wrong_keys(person("ana"))
     assert _difference_s(keys["unknown"], keys[why]) < PLANTED_S / 2
 
@@ -384,8 +397,9 @@ def test_control_a_planted_difference_shows(monkeypatch: pytest.MonkeyPatch) -> 
     read = known._read
 
     def slower(digest: bytes) -> known.KnownKey | None:
-        if digest == known.digest(keys["revoked"]):
-            time.sleep(PLANTED_S)
+        started = time.thread_time()
+        while digest == known.digest(keys["revoked"]) and time.thread_time() < started + PLANTED_S:
+            pass
         return read(digest)
 
     monkeypatch.setattr(known, "_read", slower)

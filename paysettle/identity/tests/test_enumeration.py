@@ -6,10 +6,12 @@ import time
 from typing import Any
 
 import pytest
+from allauth.headless.account.inputs import ResetPasswordInput
 from django.core import mail
 from django.core.cache import cache
 
 from paysettle.identity import forms
+from paysettle.identity.api.password_reset import ResetPasswordView
 from paysettle.identity.models import User
 from paysettle.identity.tests.app_client import AUTH, App, code_mailed_to
 from paysettle.identity.tests.people import person
@@ -103,14 +105,33 @@ def test_signing_in_answers_alike() -> None:
     assert by_name.shape() == no_name.shape()
 
 
-def test_asking_for_a_new_password_answers_alike() -> None:
-    def both_steps(email: str) -> list[Any]:
-        app = App()
-        first = app.call("POST", f"{AUTH}/auth/password/request", {"email": email})
-        second = app.call("POST", f"{AUTH}/auth/password/reset", {"key": "AAAA-AAAA", "password": "x" * 20})
-        return [first.shape(), second.shape()]
+def both_steps(email: str, password: str) -> list[Any]:
+    """Ask for a new password and choose one, with a wrong code; return both answers."""
+    app = App()
+    first = app.call("POST", f"{AUTH}/auth/password/request", {"email": email})
+    second = app.call("POST", f"{AUTH}/auth/password/reset", {"key": "AAAA-AAAA", "password": password})
+    return [first.shape(), second.shape()]
 
-    assert both_steps(person("ana").email) == both_steps(unknown_address())
+
+PASSWORDS = ["a new and long phrase", "x" * 20, "short", "x" * 300, "{handle}-2024"]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_asking_for_a_new_password_answers_alike(password: str) -> None:
+    ana = person("ana")
+    said = password.format(handle=ana.handle)
+    assert both_steps(ana.email, said) == both_steps(unknown_address(), said)
+
+
+@pytest.mark.parametrize("password", PASSWORDS[1:])
+def test_control_a_password_that_is_judged_without_the_code_tells(
+    password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: allauth's own input, which judges the password of whoever is known."""
+    monkeypatch.setattr(ResetPasswordView, "input_class", ResetPasswordInput)
+    ana = person("ana")
+    said = password.format(handle=ana.handle)
+    assert both_steps(ana.email, said) != both_steps(unknown_address(), said)
 
 
 def test_adding_an_address_answers_alike() -> None:

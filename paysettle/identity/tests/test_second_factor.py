@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.stages import AuthenticateStage
 from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
@@ -13,7 +14,8 @@ from django.db import connection
 from django.test import override_settings
 
 from paysettle.events.models import Event
-from paysettle.identity import one_time_codes
+from paysettle.identity import adapters, one_time_codes
+from paysettle.identity.api import allauth_views
 from paysettle.identity.models import LoginSession, User
 from paysettle.identity.operations import second_factors
 from paysettle.identity.operations.second_factors import SecondFactorExists, WrongCode
@@ -167,16 +169,30 @@ def test_what_is_no_code_is_wrong(nonsense: str) -> None:
     assert device.access_token == ""
 
 
+def _six_guesses(who: Person) -> tuple[list[str | None], App]:
+    """Guess from three devices in turn; return what was answered, and one of the devices."""
+    devices = [App() for _ in range(3)]
+    for device in devices:
+        device.sign_in(username=who.handle)
+    return [devices[n % 3].enter_code("000000").code for n in range(6)], devices[0]
+
+
 def test_the_sixth_guess_is_not_looked_at() -> None:
     ana = person("ana")
     give_second_factor(ana.user)
-    devices = [App() for _ in range(3)]
-    for device in devices:
-        device.sign_in(username=ana.handle)
-    answers = [devices[n % 3].enter_code("000000").code for n in range(6)]
-    assert answers[:5] == ["incorrect_code"] * 5
-    assert answers[5] == "too_many_login_attempts"
-    assert devices[0].enter_code(code_of(ana.user)).code == "too_many_login_attempts"
+    answers, device = _six_guesses(ana)
+    assert answers == ["incorrect_code"] * 5 + ["too_many_login_attempts"]
+    assert device.enter_code(code_of(ana.user)).code == "too_many_login_attempts"
+
+
+def test_control_without_the_throttle_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: wrong codes are not counted."""
+    ana = person("ana")
+    give_second_factor(ana.user)
+    monkeypatch.setattr(allauth_views, "check_rate_limit", lambda _user: lambda: None)
+    answers, device = _six_guesses(ana)
+    assert answers == ["incorrect_code"] * 6
+    assert device.enter_code(code_of(ana.user)).status == 200
 
 
 def test_a_reset_of_the_password_does_not_pass_it_by() -> None:
@@ -191,6 +207,16 @@ def test_a_reset_of_the_password_does_not_pass_it_by() -> None:
         assert device.sign_in(new, username=ana.handle).status == 401
         assert device.access_token == ""
         assert device.enter_code(code_of(ana.user)).status == 200
+
+
+def test_control_without_the_second_step_the_password_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: signing in does not look whether there is a second factor."""
+    ana = person("ana")
+    give_second_factor(ana.user)
+    monkeypatch.setattr(AuthenticateStage, "_should_handle", lambda _stage, _request: False)
+    device = App()
+    assert device.sign_in(username=ana.handle).status == 200
+    assert device.me().status == 200
 
 
 def test_a_recovery_code_is_good_once_and_is_told() -> None:
@@ -291,6 +317,15 @@ def test_the_database_holds_no_secret_not_even_while_it_is_set_up() -> None:
     assert seeds[0].startswith("sealed1.")
     for code in app.call("GET", RECOVERY_PATH).json["data"]["unused_codes"]:
         assert code not in stored
+
+
+def test_control_an_adapter_that_seals_nothing_stores_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: what allauth does by itself."""
+    monkeypatch.setattr(adapters.SecondFactorAdapter, "encrypt", lambda _adapter, text: text)
+    user, secret = person("ana").user, one_time_codes.new_secret()
+    TOTP.activate(user, secret)
+    assert secret in json.dumps(list(Authenticator.objects.filter(user=user).values_list("data", flat=True)))
+    Authenticator.objects.filter(user=user).delete()
 
 
 def test_keys_rotate() -> None:

@@ -15,6 +15,7 @@ from paysettle.identity import step_up
 from paysettle.identity.models import LoginSession, User
 from paysettle.identity.operations import invitations
 from paysettle.identity.roles import Role
+from paysettle.identity.standing import Standing
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App
 from paysettle.identity.tests.people import Person
 from paysettle.identity.tests.people import person as somebody
@@ -218,6 +219,17 @@ def test_a_large_payment_needs_it_and_may_be_sent_again_afterwards(path: str) ->
         grow_stale(ana.session)
         assert pay(1000, "large").status in {200, 201}, "what was paid is answered again"
     assert pay(1000, "off").status in {200, 201}, "by default no payment needs it"
+
+
+def test_control_without_the_question_a_stale_session_pays_any_amount(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: the batch does not look at the time."""
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 10_000)
+    grow_stale(ana.session)
+    monkeypatch.setattr(Standing, "check_fresh", lambda _standing, _caller, _now: None)
+    order = {"payee": ben.handle, "amount": {"amount": 1000, "currency": "EUR"}}
+    with override_settings(STEP_UP_PAYMENT_MINOR=1000):
+        assert InProcess(ana).post("/api/v1/payments", order).status == 201
 
 
 def test_approving_a_large_settlement_needs_it_and_rejecting_does_not() -> None:

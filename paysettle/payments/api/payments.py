@@ -1,6 +1,7 @@
 """Payments over HTTP. The hot route is one plain async view; it shares its parts with the DRF views of `api/`."""
 
 from functools import partial
+from types import MappingProxyType
 
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest, HttpResponse
@@ -9,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from paysettle.api import body, negotiation, pagination, problems, request_ids, schemas
+from paysettle.api import body, negotiation, pagination, problems, request_ids, schemas, throttling
 from paysettle.api.validators import Fields, check_key, idempotency_key
 from paysettle.identity.authentication import Needs, caller_of, caller_on_loop
 from paysettle.identity.roles import Permission
@@ -37,6 +38,7 @@ async def create_payment(request: HttpRequest) -> HttpResponse:
 async def _order(request: HttpRequest) -> PaymentOrder:
     negotiation.require_json(request)
     caller = await caller_on_loop(request)
+    throttling.PAYMENTS.take(caller.user_id)
     key = idempotency_key(request)
     fields = Fields(body.read(request))
     order = payment_order(fields, by=caller, key=key, request_id=request_ids.current())
@@ -79,6 +81,7 @@ class PaymentPreview(APIView):
     """What would happen."""
 
     needs = Needs(post=Permission.PAY)
+    limits = MappingProxyType({"POST": throttling.LOOK_UP})  # it tells whether there is such a payee
 
     @extend_schema(
         operation_id="preview_payment",

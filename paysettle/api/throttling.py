@@ -1,0 +1,61 @@
+"""The one table of how often anybody may do what, and how views ask it.
+
+Signing in counts addresses and accounts (`identity/sign_in_attempts.py` says how they go together); what signed-in
+people do counts the person, whatever party, session or API key they use. The setting THROTTLE_FACTOR multiplies all.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from paysettle.api import peer
+from paysettle.kernel import throttles
+from paysettle.kernel.throttles import Buckets, Limit
+
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+
+# By address. An address may be that of many honest people.
+SIGN_IN = Limit("sign-in", 300, 5 * MINUTE_S)
+SIGN_UP = Limit("sign-up", 20, 5 * MINUTE_S)
+RESET = Limit("reset", 30, 5 * MINUTE_S)
+CODE = Limit("code", 60, 5 * MINUTE_S)
+REFRESH = Limit("refresh", 300, MINUTE_S, portion=6)
+OTHER_SIGN_IN = Limit("other-sign-in", 300, 5 * MINUTE_S)
+
+# By the e-mail address that a mail goes to, whoever asks for it.
+MAIL = Limit("mail", 5, HOUR_S)
+
+# Wrong passwords.
+WRONG_FROM_ADDRESS_TO_ACCOUNT = Limit("wrong.address-account", 5, 5 * MINUTE_S)
+WRONG_FROM_ADDRESS = Limit("wrong.address", 50, 5 * MINUTE_S)
+WRONG_TO_ACCOUNT = Limit("wrong.account", 50, HOUR_S)
+
+# Wrong codes of a second factor, by person: the password was right.
+WRONG_CODE = Limit("wrong.code", 5, 5 * MINUTE_S)
+
+# By person.
+INVITATION = Limit("invitation", 100, DAY_S)
+LOOK_UP = Limit("look-up", 60, MINUTE_S)
+READ = Limit("read", 1200, MINUTE_S, portion=24)
+WRITE = Limit("write", 300, MINUTE_S, portion=6)
+
+# By person and process: the hot route has no time for a table.
+PAYMENTS = Buckets(rate_per_s=50, burst=200)
+
+
+class PersonThrottle(BaseThrottle):
+    """Counts each request to a DRF view by the person who calls, or by the address where nobody is known.
+
+    By the method: READ or WRITE, unless the view names another limit for it in `limits`.
+    """
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Count the request; raise Throttled if it is one too many."""
+        method = str(request.method)
+        usual = READ if method in {"GET", "HEAD", "OPTIONS"} else WRITE
+        named: Mapping[str, Limit] = getattr(view, "limits", {})
+        limit = named.get(method, usual)
+        throttles.take(limit, str(request.user.pk) if request.user else peer.address_of(request._request))
+        return True

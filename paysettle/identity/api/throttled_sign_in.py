@@ -1,0 +1,71 @@
+"""How often allauth's addresses may be called: our limits, which all processes share, in place of its own."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from paysettle.api import body, peer, problems, throttling
+from paysettle.identity import addresses
+from paysettle.identity.sign_in_attempts import network_of
+from paysettle.kernel import throttles
+from paysettle.kernel.errors import DomainError
+from paysettle.kernel.throttles import Limit, Throttled
+
+_ROUTE = "_allauth/app/v1/"
+
+LIMITS: dict[str, Limit] = {
+    "auth/login": throttling.SIGN_IN,
+    "auth/reauthenticate": throttling.SIGN_IN,
+    "auth/signup": throttling.SIGN_UP,
+    "auth/password/request": throttling.RESET,
+    "auth/password/reset": throttling.RESET,
+    "auth/email/verify": throttling.CODE,
+    "auth/email/verify/resend": throttling.CODE,
+    "tokens/refresh": throttling.REFRESH,
+}
+"""By address; whatever else changes something is OTHER_SIGN_IN."""
+
+MAILS = {"auth/signup", "auth/password/request", "account/email"}
+"""What sends a mail to the address in the body, whether or not it belongs to somebody."""
+
+CHECKS_A_CODE_BY_GET = "auth/password/reset"
+
+OWN_WINDOW_S = 60
+"""The window of what allauth still limits itself, by person: it does not say how long to wait."""
+
+
+class ThrottledSignIn:
+    """Count calls of allauth's addresses before allauth sees them; say 429 as everywhere else."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        by_allauth = response.status_code == HTTPStatus.TOO_MANY_REQUESTS and "Retry-After" not in response.headers
+        if by_allauth and request.path.startswith(f"/{_ROUTE}"):
+            return problems.response(Throttled(retry_after_s=OWN_WINDOW_S))
+        return response
+
+    def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
+        """Return the refusal, or None for what is not one too many."""
+        route = request.resolver_match.route if request.resolver_match else ""
+        if not route.startswith(_ROUTE):
+            return None
+        address = route.removeprefix(_ROUTE)
+        if request.method in {"GET", "HEAD", "OPTIONS"} and address != CHECKS_A_CODE_BY_GET:
+            return None
+        try:
+            throttles.take(LIMITS.get(address, throttling.OTHER_SIGN_IN), network_of(peer.address_of(request)))
+            if address in MAILS and request.method == "POST":
+                throttles.take(throttling.MAIL, addresses.normal(_email(request)))
+        except DomainError as refusal:
+            return problems.response(refusal)
+        return None
+
+
+def _email(request: HttpRequest) -> str:
+    # `StrictAllauthBodies` has read it before: it is an object, and what is no text was refused.
+    return str(body.read(request).get("email", ""))

@@ -1,0 +1,69 @@
+"""How often somebody may fail to sign in, so that guessing is slow and nobody is kept out by a stranger's guesses.
+
+A wrong password counts for the account at that address: five in five minutes. Where the person has never signed in
+from that address it counts twice more: for the address, which may be trying many accounts, and for the account, which
+may be tried from many addresses. So whoever attacks an account from everywhere uses up what strangers have, and the
+person goes on signing in from where they did before; a new place can be made known by a reset of the password.
+
+An account is counted by the name that was typed: counting the names of a person together would tell which address goes
+with which handle. Where somebody has signed in before is known of the person, by whichever name.
+
+An attempt is counted before the password is looked at, and uncounted when it was right.
+"""
+
+import ipaddress
+from datetime import timedelta
+from uuid import UUID
+
+from paysettle.api import throttling
+from paysettle.identity import addresses, queries
+from paysettle.identity.models import User
+from paysettle.kernel import throttles
+from paysettle.kernel.throttles import Slot
+
+ADDRESS_KNOWN_FOR = timedelta(days=90)
+IPV6_NETWORK_BITS = 64
+"""Whoever has one address of IPv6 has the whole network."""
+
+_KNOWN = "sign-in.known"
+
+
+def take(*, address: str, username: str = "", email: str = "") -> list[Slot]:
+    """Count an attempt to sign in by user name or e-mail address; raise Throttled if there were too many."""
+    account, place = _account(username, email), network_of(address)
+    slots = [throttles.take(throttling.WRONG_FROM_ADDRESS_TO_ACCOUNT, f"{account} {place}")]
+    if not throttles.is_marked(_KNOWN, f"{_person(username, email)} {place}"):
+        slots.append(throttles.take(throttling.WRONG_FROM_ADDRESS, place))
+        slots.append(throttles.take(throttling.WRONG_TO_ACCOUNT, account))
+    return slots
+
+
+def succeeded(slots: list[Slot], *, address: str, user_id: UUID) -> None:
+    """Uncount an attempt whose password was right; the person is known at that address from now on."""
+    throttles.give_back(*slots)
+    throttles.mark(_KNOWN, f"{user_id} {network_of(address)}", life=ADDRESS_KNOWN_FOR)
+
+
+def begin_anew(user: User, *, address: str) -> None:
+    """Forget the wrong passwords of somebody who has just chosen another one, at that address."""
+    place = network_of(address)
+    for name in (_account(user.username, ""), _account("", user.email)):
+        throttles.clear(throttling.WRONG_FROM_ADDRESS_TO_ACCOUNT, f"{name} {place}")
+    throttles.mark(_KNOWN, f"{user.id} {place}", life=ADDRESS_KNOWN_FOR)
+
+
+def network_of(address: str) -> str:
+    """Return what counts as one address."""
+    if ":" not in address:
+        return address
+    return str(ipaddress.ip_network((address, IPV6_NETWORK_BITS), strict=False))
+
+
+def _account(username: str, email: str) -> str:
+    """Return what was typed, in one spelling."""
+    return addresses.normal(email or username)
+
+
+def _person(username: str, email: str) -> UUID | None:
+    """Return whom a name stands for: of an e-mail address who has verified it, for others may claim to have it."""
+    return queries.user_id_of_address(email) if email else queries.user_id_of_name(username)

@@ -1,0 +1,135 @@
+"""No door does more or less because an address belongs to somebody.
+
+Known and unknown addresses are asked about in turn, and the medians of their times compared: of processor time, which
+on SQLite is all there is but the disk, and which neighbours on the machine do not disturb. Passwords are hashed cheaply
+here, in either case: with the real hash, noise would hide what else is done (that strangers' passwords are hashed too,
+`test_enumeration.py` shows).
+"""
+
+import itertools
+import secrets
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from paysettle.identity import invitation_mail, queries
+from paysettle.identity.models import VerifiedAddress
+from paysettle.identity.operations import addresses
+from paysettle.identity.tests.app_client import AUTH, App
+from paysettle.identity.tests.people import person
+from tests import people as payers
+from tests.companies import Company, company, send
+
+pytestmark = pytest.mark.once
+
+PLANTED_S = 0.005
+BOUND_S = PLANTED_S / 2
+"""What a planted difference exceeds and an honest one does not."""
+
+SAMPLES = 25
+
+Door = Callable[[str], Any]
+
+
+@pytest.fixture(autouse=True)
+def hashed_cheaply() -> Iterator[None]:
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+def sign_in(email: str) -> Any:
+    return App().sign_in("a wrong password", email=email).shape()
+
+
+def sign_up(email: str) -> Any:
+    return App().sign_up(f"new-{secrets.token_hex(6)}", email).status
+
+
+def ask_for_reset(email: str) -> Any:
+    return App().call("POST", f"{AUTH}/auth/password/request", {"email": email}).status
+
+
+def invite() -> Door:
+    """Return a door that invites, for one organisation after another: each invites so many a day."""
+    firms = itertools.chain.from_iterable(itertools.repeat(_firm(), 50) for _ in itertools.count())
+
+    def one(email: str) -> Any:
+        firm = next(firms)
+        body = {"email": email, "role": "payer"}
+        return send(firm.acted_for_by(firm.owner), "POST", f"{firm.path}/invitations", body).status
+
+    return one
+
+
+def _firm() -> Company:
+    return company(payers.person("olga"))
+
+
+DOORS: dict[str, Callable[[], Door]] = {
+    "signing in": lambda: sign_in,
+    "signing up": lambda: sign_up,
+    "asking for a new password": lambda: ask_for_reset,
+    "inviting": invite,
+}
+
+
+def difference_s(door: Door) -> float:
+    """Return by how much longer a known address takes than one of nobody, at the median."""
+    known = [person("ana").email for _ in range(SAMPLES)]
+    unknown = [f"bob-{secrets.token_hex(4)}@example.org" for _ in range(SAMPLES)]
+    door(person("warm").email)
+    door(f"cold-{secrets.token_hex(4)}@example.org")
+    times: tuple[list[float], list[float]] = ([], [])
+    for pair in zip(known, unknown, strict=True):
+        for found, email in zip(times, pair, strict=True):
+            started = time.thread_time()
+            door(email)
+            found.append(time.thread_time() - started)
+    return statistics.median(times[0]) - statistics.median(times[1])
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_known_address_takes_as_long(name: str) -> None:
+    assert abs(difference_s(DOORS[name]())) < BOUND_S
+
+
+def _work(duration_s: float) -> None:
+    started = time.thread_time()
+    while time.thread_time() < started + duration_s:
+        pass
+
+
+def _slower(look: Callable[..., Any], *, if_found: Callable[[Any], bool] = bool) -> Callable[..., Any]:
+    """Return a question that takes longer where somebody is found."""
+
+    def slower(*args: Any, **named: Any) -> Any:
+        found = look(*args, **named)
+        if if_found(found):
+            _work(PLANTED_S)
+        return found
+
+    return slower
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_control_a_planted_difference_shows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name == "signing in":
+        monkeypatch.setattr(queries, "user_id_of_address", _slower(queries.user_id_of_address))
+    elif name == "signing up":
+        monkeypatch.setattr(addresses, "is_free", _slower(addresses.is_free, if_found=lambda free: not free))
+    elif name == "asking for a new password":
+        monkeypatch.setattr(queries, "people_with_verified_address", _slower(queries.people_with_verified_address))
+    else:
+        mailed = invitation_mail.send
+
+        def only_to_strangers(invitation: Any, **named: Any) -> None:
+            mailed(invitation, **named)
+            if VerifiedAddress.objects.filter(digest=bytes(invitation.address_digest)).exists():
+                _work(PLANTED_S)
+
+        monkeypatch.setattr(invitation_mail, "send", only_to_strangers)
+    assert difference_s(DOORS[name]()) >= BOUND_S

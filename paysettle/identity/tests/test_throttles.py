@@ -1,0 +1,401 @@
+"""X13: abuse is throttled, for accounts, addresses and people, and honest people go on. Each throttle has a control."""
+
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.test import override_settings
+
+from paysettle.api import throttling
+from paysettle.identity.tests.app_client import AUTH, App, code_mailed_to
+from paysettle.identity.tests.people import Person, person
+from paysettle.kernel import throttles
+from paysettle.kernel.throttles import Buckets, Limit, Slot
+from tests import machines
+from tests import people as payers
+from tests.companies import company, send
+from tests.throttled import Clock, as_in_production
+
+WRONG = "a wrong password"
+FORWARDED = ("X-Forwarded-For", "X-Real-Ip", "X-Client-Ip", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip")
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[Clock]:
+    with as_in_production() as found:
+        yield found
+
+
+def address() -> str:
+    """Return an address that nobody has used."""
+    number = next(_numbers)
+    return f"198.{18 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+
+
+def app_at(place: str) -> App:
+    """Return a device at an address."""
+    app = App()
+    app._client.defaults["REMOTE_ADDR"] = place
+    return app
+
+
+def guess(name: str, place: str, **headers: str) -> int:
+    """Try a wrong password and return the status."""
+    return app_at(place).call("POST", f"{AUTH}/auth/login", {"username": name, "password": WRONG}, **headers).status
+
+
+def signs_in(who: Person, place: str) -> bool:
+    return app_at(place).sign_in(username=who.handle).status == 200
+
+
+@contextmanager
+def without(limit: Limit) -> Iterator[None]:
+    """Plant the bug: this one limit counts nothing."""
+    take = throttles.take
+
+    def lenient(asked: Limit, subject: str) -> Slot:
+        return Slot(b"") if asked == limit else take(asked, subject)
+
+    with patch.object(throttles, "take", lenient):
+        yield
+
+
+def email() -> str:
+    return f"nobody-{secrets.token_hex(6)}@example.org"
+
+
+def sign_up(place: str, to: str) -> int:
+    return app_at(place).sign_up(f"new-{secrets.token_hex(6)}", to).status
+
+
+def ask_for_reset(place: str, to: str) -> int:
+    return app_at(place).call("POST", f"{AUTH}/auth/password/request", {"email": to}).status
+
+
+def check_code(place: str) -> int:
+    return app_at(place).call("GET", f"{AUTH}/auth/password/reset", **{"X-Password-Reset-Key": "AAAA-AAAA"}).status
+
+
+def verify(place: str) -> int:
+    return app_at(place).call("POST", f"{AUTH}/auth/email/verify", {"key": "AAAA-AAAA"}).status
+
+
+def refresh(place: str) -> int:
+    return app_at(place).call("POST", "/api/v1/tokens/refresh", {"refresh_token": "x"}).status
+
+
+Attack = Callable[[], Callable[[], int]]
+
+
+def from_one_address(attempt: Callable[[str], int]) -> Attack:
+    """Return an attack from one address; each attempt looks like one of somebody else."""
+
+    def attack() -> Callable[[], int]:
+        place = address()
+        return lambda: attempt(place)
+
+    return attack
+
+
+def on_one_mailbox(attempt: Callable[[str, str], int]) -> Attack:
+    """Return an attack that sends mail after mail to one address, from everywhere."""
+
+    def attack() -> Callable[[], int]:
+        victim = email()
+        return lambda: attempt(address(), victim)
+
+    return attack
+
+
+def on_one_account_from_one_address() -> Callable[[], int]:
+    victim, place = person("ana"), address()
+    return lambda: guess(victim.handle, place)
+
+
+def on_one_account_from_everywhere() -> Callable[[], int]:
+    victim = person("ana")
+    return lambda: guess(victim.handle, address())
+
+
+ATTACKS: dict[str, tuple[Limit, Attack]] = {
+    "one account, one address": (throttling.WRONG_FROM_ADDRESS_TO_ACCOUNT, on_one_account_from_one_address),
+    "one account, rotating addresses": (throttling.WRONG_TO_ACCOUNT, on_one_account_from_everywhere),
+    "many accounts, one address": (
+        throttling.WRONG_FROM_ADDRESS,
+        from_one_address(lambda place: guess(f"nobody-{secrets.token_hex(4)}", place)),
+    ),
+    "sign-ups": (throttling.SIGN_UP, from_one_address(lambda place: sign_up(place, email()))),
+    "mails by sign-up": (throttling.MAIL, on_one_mailbox(sign_up)),
+    "resets": (throttling.RESET, from_one_address(lambda place: ask_for_reset(place, email()))),
+    "mails by reset": (throttling.MAIL, on_one_mailbox(ask_for_reset)),
+    "codes of resets": (throttling.RESET, from_one_address(check_code)),
+    "codes of addresses": (throttling.CODE, from_one_address(verify)),
+    "refresh tokens": (throttling.REFRESH, from_one_address(refresh)),
+}
+
+HASHED_CHEAPLY = override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
+"""Hundreds of guesses: how long each takes is another test's."""
+
+
+@pytest.mark.parametrize("how", ATTACKS)
+def test_an_attack_is_throttled_and_without_its_throttle_it_is_not(how: str) -> None:
+    """The second half is the control: it plants the bug that nothing counts there."""
+    limit, attack = ATTACKS[how]
+    with HASHED_CHEAPLY:
+        attempt = attack()
+        statuses = [attempt() for _ in range(limit.most + 1)]
+        assert statuses.index(429) == limit.most
+        with without(limit):
+            attempt = attack()
+            assert 429 not in [attempt() for _ in range(limit.most + 1)]
+
+
+def test_who_is_throttled_is_told_how_long_to_wait(clock: Clock) -> None:
+    ana, place = person("ana"), address()
+    for _ in range(5):
+        guess(ana.handle, place)
+    clock.now_s += 100
+    answer = app_at(place).sign_in(username=ana.handle)
+    assert (answer.status, answer.code) == (429, "throttled")
+    assert answer.headers["Retry-After"] == "200"
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert (answer.json["retry_after_s"], answer.json["retryable"]) == (200, True)
+    clock.now_s += 200
+    assert signs_in(ana, place)
+
+
+class TestHonestPeople:
+    """Whoever is attacked, or sits beside an attacker, goes on."""
+
+    def test_a_stranger_does_not_lock_an_account(self) -> None:
+        ana, home = person("ana"), address()
+        assert signs_in(ana, home)
+        with HASHED_CHEAPLY:
+            for _ in range(throttling.WRONG_TO_ACCOUNT.most):
+                assert guess(ana.handle, address()) == 400
+            assert guess(ana.handle, address()) == 429, "a stranger is one too many"
+        assert signs_in(ana, home), "the person at home is not"
+
+    def test_control_if_home_counted_as_any_place_the_account_would_be_locked(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ana, home = person("ana"), address()
+        assert signs_in(ana, home)
+        monkeypatch.setattr(throttles, "is_marked", lambda _name, _subject: False)
+        with HASHED_CHEAPLY:
+            for _ in range(throttling.WRONG_TO_ACCOUNT.most):
+                guess(ana.handle, address())
+        assert not signs_in(ana, home)
+
+    def test_from_a_new_place_a_reset_lets_the_person_in_while_the_account_is_attacked(self) -> None:
+        ana, hotel = person("ana"), address()
+        with HASHED_CHEAPLY:
+            for _ in range(throttling.WRONG_TO_ACCOUNT.most + 1):
+                guess(ana.handle, address())
+        assert not signs_in(ana, hotel)
+        app = app_at(hotel)
+        app.call("POST", f"{AUTH}/auth/password/request", {"email": ana.email})
+        code = code_mailed_to(ana.email)
+        new = "another horse battery staple"
+        assert app.call("POST", f"{AUTH}/auth/password/reset", {"key": code, "password": new}).status == 401
+        assert app_at(hotel).sign_in(new, username=ana.handle).status == 200
+
+    def test_who_sits_beside_an_attacker_of_one_account_signs_in(self) -> None:
+        ana, ben, cafe = person("ana"), person("ben"), address()
+        for _ in range(20):
+            guess(ana.handle, cafe)
+        assert signs_in(ben, cafe)
+
+    def test_who_is_known_there_signs_in_beside_an_attacker_of_many_accounts(self) -> None:
+        ben, cem, office = person("ben"), person("cem"), address()
+        assert signs_in(ben, office)
+        with HASHED_CHEAPLY:
+            for _ in range(throttling.WRONG_FROM_ADDRESS.most):
+                guess(f"nobody-{secrets.token_hex(4)}", office)
+        assert signs_in(ben, office)
+        assert not signs_in(cem, office)
+        assert signs_in(cem, address())
+
+    def test_right_passwords_do_not_count(self) -> None:
+        ana, home = person("ana"), address()
+        assert all(signs_in(ana, home) for _ in range(12))
+
+
+class TestNames:
+    """What is counted as one account and as one address."""
+
+    @pytest.mark.parametrize("name", ["username", "email"])
+    def test_all_spellings_of_a_name_are_one(self, name: str) -> None:
+        ana, place = person("ana"), address()
+        typed = ana.handle if name == "username" else ana.email
+        spellings = (typed, typed.upper(), typed.title(), f" {typed} ", typed)
+        statuses = [app_at(place).sign_in(WRONG, **{name: one}).status for one in spellings]
+        assert statuses == [400] * 5
+        assert app_at(place).sign_in(**{name: typed}).status == 429
+
+    def test_no_count_tells_which_address_goes_with_a_handle(self) -> None:
+        ana, place = person("ana"), address()
+        for _ in range(6):
+            guess(ana.handle, place)
+        for candidate in (ana.email, email()):
+            assert app_at(place).sign_in(WRONG, email=candidate).status == 400
+
+    def test_who_is_known_by_one_name_is_known_by_the_other(self) -> None:
+        ana, home = person("ana"), address()
+        assert signs_in(ana, home)
+        with HASHED_CHEAPLY:
+            for _ in range(throttling.WRONG_TO_ACCOUNT.most):
+                app_at(address()).sign_in(WRONG, email=ana.email)
+            assert app_at(address()).sign_in(WRONG, email=ana.email).status == 429
+        assert app_at(home).sign_in(email=ana.email).status == 200
+
+    def test_whoever_claims_an_address_is_not_known_as_its_owner(self) -> None:
+        """An attacker who signs up with somebody's address, and signs in with that, is a stranger to the owner's."""
+        ana = person("ana")
+        handle = f"eve-{secrets.token_hex(4)}"
+        App().sign_up(handle, ana.email, "the password of eve alone")
+        with HASHED_CHEAPLY:
+            for _ in range(throttling.WRONG_TO_ACCOUNT.most):
+                app_at(address()).sign_in(WRONG, email=ana.email)
+        place = address()
+        for login in ({"username": handle}, {"email": ana.email}):
+            app_at(place).sign_in("the password of eve alone", **login)
+        assert app_at(place).sign_in(WRONG, email=ana.email).status == 429
+
+    def test_a_network_of_ipv6_is_one_address(self) -> None:
+        ana = person("ana")
+        statuses = [guess(ana.handle, f"2001:db8:5:6::{n:x}") for n in range(1, 7)]
+        assert statuses == [400] * 5 + [429]
+        assert guess(ana.handle, "2001:db8:5:7::1") == 400
+
+    @pytest.mark.parametrize("header", FORWARDED)
+    def test_a_forged_forwarding_header_is_no_other_address(self, header: str) -> None:
+        ana, place = person("ana"), address()
+        statuses = [guess(ana.handle, place, **{header: f"203.0.113.{n}"}) for n in range(6)]
+        assert statuses == [400] * 5 + [429]
+
+    def test_behind_a_proxy_of_ours_it_is_who_connected_to_that(self) -> None:
+        ana, proxy, place = person("ana"), "10.1.1.1", address()
+        with override_settings(ALLAUTH_TRUSTED_PROXY_COUNT=1):
+            statuses = [guess(ana.handle, proxy, **{"X-Forwarded-For": f"203.0.113.{n}, {place}"}) for n in range(6)]
+            assert statuses == [400] * 5 + [429]
+            assert guess(ana.handle, proxy, **{"X-Forwarded-For": address()}) == 400
+
+    def test_control_whoever_believes_the_header_counts_nothing(self) -> None:
+        """The planted bug: a proxy is trusted that is not there."""
+        ana, place = person("ana"), address()
+        with override_settings(ALLAUTH_TRUSTED_PROXY_COUNT=1):
+            statuses = [guess(ana.handle, place, **{"X-Forwarded-For": f"203.0.113.{n}"}) for n in range(6)]
+        assert statuses == [400] * 6
+
+    def test_another_port_in_the_host_header_is_no_other_account(self) -> None:
+        ana, place = person("ana"), address()
+        statuses = [guess(ana.handle, place, Host=f"127.0.0.1:{n}") for n in range(1, 7)]
+        assert statuses == [400] * 5 + [429]
+
+
+def test_a_mailbox_gets_few_mails_whatever_the_door_and_whoever_asks() -> None:
+    ana = person("ana")
+    statuses = [ask_for_reset(address(), ana.email) for _ in range(3)]
+    statuses += [sign_up(address(), ana.email) for _ in range(3)]
+    assert statuses.index(429) == 5
+    cache.clear()
+    assert len([message for message in mail.outbox if message.to == [ana.email]]) <= 5
+    # The same for an address that nobody has.
+    unknown = email()
+    again = [ask_for_reset(address(), unknown) for _ in range(3)] + [sign_up(address(), unknown) for _ in range(3)]
+    assert again == statuses
+
+
+def test_what_allauth_limits_itself_says_how_long_to_wait_too() -> None:
+    app = App()
+    app.sign_in(username=person("ana").handle)
+    body = {"current_password": WRONG, "new_password": "x" * 20}
+    answers = [app.call("POST", f"{AUTH}/account/password/change", body) for _ in range(6)]
+    assert [answer.status for answer in answers[:5]] == [400] * 5
+    assert (answers[5].status, answers[5].code) == (429, "throttled")
+    assert answers[5].headers["Retry-After"] == "60"
+
+
+def test_showing_the_password_again_counts_as_signing_in() -> None:
+    app = App()
+    ana = person("ana")
+    assert app.sign_in(username=ana.handle).status == 200
+    statuses = [app.show_password_again(WRONG).status for _ in range(6)]
+    assert statuses == [400] * 5 + [429]
+
+
+class StandingStill(Buckets):
+    """Buckets for which no time passes."""
+
+    def take(self, subject: object, _clock: Callable[[], float] = time.monotonic) -> None:
+        super().take(subject, lambda: 0.0)
+
+
+class TestSignedInPeople:
+    """What a person does counts for the person, whatever they use."""
+
+    def test_reads_writes_and_invitations_are_counted_apart(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(throttling, "READ", Limit("test.read", 6, 60, portion=2))
+        monkeypatch.setattr(throttling, "WRITE", Limit("test.write", 3, 60))
+        ana, ben = payers.person("ana"), payers.person("ben")
+        mark = {"up_to": "ntf_x"}
+        assert [send(ana, "GET", "/api/v1/accounts").status for _ in range(7)] == [200] * 6 + [429]
+        assert [send(ana, "POST", "/api/v1/inbox/read", mark).status for _ in range(4)] == [404] * 3 + [429]
+        refused = send(ana, "GET", "/api/v1/me")
+        assert (refused.document["code"], refused.headers["Retry-After"]) == ("throttled", "60")
+        assert send(ben, "GET", "/api/v1/accounts").status == 200
+        # Control: without the throttle of reads they go on.
+        with without(throttling.READ):
+            assert send(ana, "GET", "/api/v1/accounts").status == 200
+
+    def test_keys_and_sessions_of_a_person_share_what_they_have(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(throttling, "READ", Limit("test.keys", 5, 60))
+        ana = payers.person("ana")
+        keys = [machines.new_key(ana) for _ in range(3)]
+        statuses = [machines.send(key, "GET", "/api/v1/accounts").status for key in keys * 2]
+        assert statuses == [200] * 5 + [429]
+        assert send(ana, "GET", "/api/v1/accounts").status == 429
+
+    def test_invitations_of_all_companies_of_a_person_count_together(self) -> None:
+        olga = payers.person("olga")
+        firms = [company(olga) for _ in range(2)]
+        assert throttling.INVITATION.most == 100
+
+        def invite(n: int) -> int:
+            firm = firms[n % 2]
+            return send(olga, "POST", f"{firm.path}/invitations", {"email": "x", "role": "payer"}).status
+
+        assert [invite(n) for n in range(101)] == [422] * 100 + [429]
+        with without(throttling.INVITATION):
+            assert invite(0) == 422
+
+    def test_a_payer_has_a_burst_and_then_a_rate(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ana, ben = payers.person("ana"), payers.person("ben")
+        for somebody in (ana, ben):
+            payers.deposit(somebody, 100)
+        monkeypatch.setattr(throttling, "PAYMENTS", StandingStill(rate_per_s=1, burst=3))
+        order = {"payee": ben.handle, "amount": {"amount": 1, "currency": "EUR"}}
+        key = machines.new_key(ana)
+        statuses = [send(ana, "POST", "/api/v1/payments", order).status for _ in range(3)]
+        assert statuses == [201] * 3
+        refused = send(ana, "POST", "/api/v1/payments", order, **{"Idempotency-Key": "again"})
+        assert (refused.status, refused.document["code"]) == (429, "throttled")
+        assert refused.headers["Retry-After"] == "1"
+        assert machines.send(key, "POST", "/api/v1/payments", order).status == 429
+        back = {"payee": ana.handle, "amount": {"amount": 1, "currency": "EUR"}}
+        assert send(ben, "POST", "/api/v1/payments", back).status == 201
+        # The control: with room in the bucket the same request is paid, and nothing was kept under its key.
+        monkeypatch.setattr(throttling, "PAYMENTS", StandingStill(rate_per_s=1, burst=3))
+        assert send(ana, "POST", "/api/v1/payments", order, **{"Idempotency-Key": "again"}).status == 201
+
+    def test_what_is_allowed_by_default_leaves_room_for_a_busy_payer(self) -> None:
+        assert (throttling.PAYMENTS.rate_per_s, throttling.PAYMENTS.burst) == (50, 200)
