@@ -228,8 +228,11 @@ REQUEST_SIZE_MAX = 16 * 1024 * 1024  # of any address; each may allow less
 # --- Staff pages ------------------------------------------------------------------------------------------------
 
 
-def _staff_link(title: str, icon: str, name: str) -> dict[str, object]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")}
+def _staff_link(title: str, icon: str, name: str, permission: str | None = None) -> dict[str, object]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}"), "permission": permission}
+
+
+_PEOPLE, _MONEY = "paysettle.dashboard.permissions.sees_people", "paysettle.dashboard.permissions.sees_money"
 
 
 UNFOLD = {
@@ -262,22 +265,22 @@ UNFOLD = {
             {
                 "title": "Who",
                 "items": [
-                    _staff_link("People", "person", "identity_user_changelist"),
-                    _staff_link("Parties", "groups", "identity_party_changelist"),
-                    _staff_link("Organisations", "domain", "identity_organisation_changelist"),
-                    _staff_link("Memberships", "badge", "identity_membership_changelist"),
+                    _staff_link("People", "person", "identity_user_changelist", _PEOPLE),
+                    _staff_link("Parties", "groups", "identity_party_changelist", _PEOPLE),
+                    _staff_link("Organisations", "domain", "identity_organisation_changelist", _PEOPLE),
+                    _staff_link("Memberships", "badge", "identity_membership_changelist", _PEOPLE),
                 ],
             },
             {
                 "title": "Money",
                 "items": [
-                    _staff_link("Payments", "payments", "payments_payment_changelist"),
-                    _staff_link("Refunds", "undo", "payments_refund_changelist"),
-                    _staff_link("Payment batches", "stacks", "payments_paymentbatch_changelist"),
-                    _staff_link("Settlements", "handshake", "settlements_settlement_changelist"),
-                    _staff_link("Transfers", "swap_horiz", "ledger_transfer_changelist"),
-                    _staff_link("Treasury moves", "account_balance", "payments_treasurymove_changelist"),
-                    _staff_link("Verifications", "verified", "dashboard_verifierrun_changelist"),
+                    _staff_link("Payments", "payments", "payments_payment_changelist", _MONEY),
+                    _staff_link("Refunds", "undo", "payments_refund_changelist", _MONEY),
+                    _staff_link("Payment batches", "stacks", "payments_paymentbatch_changelist", _MONEY),
+                    _staff_link("Settlements", "handshake", "settlements_settlement_changelist", _MONEY),
+                    _staff_link("Transfers", "swap_horiz", "ledger_transfer_changelist", _MONEY),
+                    _staff_link("Treasury moves", "account_balance", "payments_treasurymove_changelist", _MONEY),
+                    _staff_link("Verifications", "verified", "dashboard_verifierrun_changelist", _MONEY),
                 ],
             },
         ],

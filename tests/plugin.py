@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import asvs
+
 # Not only test modules assert: what they share says just as much when it fails.
 pytest.register_assert_rewrite("tests.money", "tests.safety")
 
@@ -27,6 +29,8 @@ _SERVER = os.environ.get(f"TEST_{KIND.upper()}_URL", "")
 
 if KIND != "sqlite" and not _SERVER and not MISSING:
     MISSING = f"no server was started for {KIND}: run the tests with `make test`"
+
+_UNSHOWN: list[str] = []
 
 DATABASE = f"paysettle_test_{os.getpid()}"
 if KIND == "sqlite" or MISSING:
@@ -54,8 +58,23 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: only in `make test-long`")
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember what has passed."""
+    asvs.note(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run of everything that has not passed each test that `docs/asvs.toml` names."""
+    if asvs.is_whole(session):
+        _UNSHOWN.extend(asvs.unshown())
+        if _UNSHOWN and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what could not be had, loudly and last."""
+    for test in _UNSHOWN:
+        terminalreporter.write_line(f"docs/asvs.toml names a test that has not passed: {test}", red=True)
     for name in ("MARIADB", "MYSQL", "KAFKA", "CHROMIUM"):
         reason = os.environ.get(f"TEST_{name}_MISSING")
         if reason:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paysettle.identity.roles import Permission, Role
+from paysettle.identity.roles import Permission, Role, StaffPermission, StaffRole
 
 ANY_ROLE = "any"
 """What an operation needs that every member may do."""
@@ -59,8 +59,11 @@ class Table:
 
     callers: Mapping[str, str]
     permissions: Mapping[str, frozenset[str]]
+    key_scopes: frozenset[str]
     scopes: Mapping[str, Mapping[str, str]]
     rows: Mapping[str, Row]
+    staff_permissions: Mapping[str, frozenset[str]]
+    staff_pages: Mapping[str, str]
 
     def expected(self, operation: str, caller: str) -> str | None:
         """Return what a caller is told: "yes", "own", or a status with its code; None if there is no such call."""
@@ -71,11 +74,23 @@ class Table:
             said = row.foreign or ""
         elif said == "role":
             said = "yes" if self.allows(caller, row.needs) else "403 not_permitted"
+        elif said in {"key", "no key"}:
+            said = self._of_a_key(row.needs, has_scope=said == "key")
         return None if said == "-" else said
+
+    def _of_a_key(self, needed: str | None, *, has_scope: bool) -> str:
+        if needed == ANY_ROLE:
+            return "403 person_only"
+        return "yes" if has_scope and needed in self.key_scopes else "403 scope_missing"
 
     def allows(self, role: str, needed: str | None) -> bool:
         """Tell whether a role of a party is enough for what an operation needs."""
         return needed == ANY_ROLE or (needed is not None and role in self.permissions[needed])
+
+    def opens(self, staff_role: str, page: str) -> bool:
+        """Tell whether a page of the staff is for a staff role."""
+        needed = self.staff_pages[page]
+        return needed == ANY_ROLE or staff_role in self.staff_permissions[needed]
 
 
 def read(path: Path) -> Table:
@@ -84,8 +99,11 @@ def read(path: Path) -> Table:
     table = Table(
         callers=said["callers"],
         permissions={name: frozenset(held_by) for name, held_by in said["permissions"].items()},
+        key_scopes=frozenset(said["key_scopes"]["scopes"]),
         scopes=said["scopes"],
         rows={name: Row(**row) for name, row in said["operations"].items()},
+        staff_permissions={name: frozenset(held_by) for name, held_by in said["staff_permissions"].items()},
+        staff_pages=said["staff_pages"],
     )
     for problem in _contradictions(table):
         raise AccessTableWrong(problem)
@@ -121,6 +139,7 @@ def page(table: Table, openapi: Mapping[str, Any]) -> str:
     for scope, said in table.scopes.items():
         of_scope = [operation for operation in found if table.rows[operation.name].scope == scope]
         parts += [f"\n## {said['says']}\n", *_operations(table, of_scope)]
+    parts += ["\n## The staff's pages\n", *_staff(table)]
     return "\n".join(parts) + "\n"
 
 
@@ -147,22 +166,42 @@ def _operations(table: Table, found: list[Operation]) -> Iterator[str]:
         yield "| " + " | ".join([operation.name, f"`{operation.method} {operation.path}`", needs, *cells]) + " |"
 
 
+def _staff(table: Table) -> Iterator[str]:
+    yield "A page, or what is done there, and the staff roles it is for. No staff role opens anything of the API."
+    yield ""
+    yield "| " + " | ".join(["Page", "Needs", *StaffRole]) + " |"
+    yield "| --- " * (2 + len(StaffRole)) + "|"
+    for name, needed in table.staff_pages.items():
+        cells = ["yes" if table.opens(role, name) else "no" for role in StaffRole]
+        yield "| " + " | ".join([name, needed, *cells]) + " |"
+
+
 def _shown(answer: str | None) -> str:
     return {None: "-", "403 not_permitted": "no"}.get(answer, answer or "")
 
 
 def _contradictions(table: Table) -> Iterator[str]:
-    roles = {role.value for role in Role}
-    if table.permissions.keys() != {permission.value for permission in Permission}:
+    if table.permissions.keys() != set(Permission) or table.staff_permissions.keys() != set(StaffPermission):
         yield "The table does not name the permissions that there are."
-    for name, held_by in table.permissions.items():
-        if not held_by <= roles:
-            yield f"{name} is held by roles that do not exist."
+    if not set().union(*table.permissions.values()) <= set(Role):
+        yield "A permission is held by roles that do not exist."
+    if not set().union(*table.staff_permissions.values()) <= set(StaffRole):
+        yield "A staff permission is held by staff roles that do not exist."
+    if not set(table.staff_pages.values()) <= {ANY_ROLE, *table.staff_permissions}:
+        yield "A page of the staff needs a permission that does not exist."
+    yield from _of_scopes(table)
+    yield from _of_rows(table)
+
+
+def _of_scopes(table: Table) -> Iterator[str]:
     for name, scope in table.scopes.items():
         unknown = scope.keys() - table.callers.keys() - {"says", "otherwise"}
         left_out = table.callers.keys() - scope.keys()
         if unknown or (left_out and "otherwise" not in scope):
             yield f"The scope {name} names callers that do not exist ({unknown}) or leaves some out ({left_out})."
+
+
+def _of_rows(table: Table) -> Iterator[str]:
     for name, row in table.rows.items():
         if not row.but.keys() <= table.callers.keys():
             yield f"The row of {name} names callers that do not exist."

@@ -22,6 +22,7 @@ from paysettle.commands.story import Say
 from paysettle.identity import one_time_codes
 from paysettle.identity.models import User
 from paysettle.identity.operations import registration, second_factors
+from paysettle.identity.roles import StaffRole
 from paysettle.web.pages import DEMO_SIGN_INS
 
 START_S = 30
@@ -118,7 +119,8 @@ def _make_staff() -> None:
     username, password = STAFF
     if not User.objects.filter(username=username).exists():
         email = f"{username}@demo.example"
-        staff = registration.register(handle=username, email=email, password=password, verified=True, superuser=True)
+        role = StaffRole.ADMINISTRATOR
+        staff = registration.register(handle=username, email=email, password=password, verified=True, staff_role=role)
         secret = one_time_codes.new_secret()
         second_factors.add(by=staff, secret=secret, code=one_time_codes.current(secret))
 

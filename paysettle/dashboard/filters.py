@@ -75,12 +75,11 @@ class ActiveFilter(YesNoFilter):
     yes, no = "active", "disabled"
 
 
-class StaffFilter(YesNoFilter):
-    """Members of staff, or others."""
+class StaffFilter(ChoiceFilter):
+    """Members of staff in this role."""
 
     title = "staff"
-    parameter_name = "is_staff"
-    yes, no = "staff", "not staff"
+    parameter_name = "staff_role"
 
 
 class SinceFilter(SimpleListFilter):

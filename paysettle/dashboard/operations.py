@@ -6,6 +6,8 @@ from django.core.cache import cache
 
 from paysettle.dashboard.models import VerifierRun
 from paysettle.identity.caller import Caller
+from paysettle.identity.operations import recording
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import transactions
 from paysettle.kernel.errors import DomainError
 from paysettle.ledger import verify
@@ -26,7 +28,11 @@ class VerificationRunning(DomainError):
 
 
 def verify_now(*, by: Caller) -> VerifierRun:
-    """Run the verifier over the whole database and keep its verdict. Raises VerificationRunning."""
+    """Run the verifier over the whole database and keep its verdict.
+
+    Raises StaffOnly, StaffNotPermitted, VerificationRunning.
+    """
+    recording.need_staff(by, StaffPermission.BOOKS_VERIFY)
     if not cache.add(_RUNNING, by.actor, timeout=_RUNNING_S):
         raise VerificationRunning
     try:

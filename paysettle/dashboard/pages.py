@@ -8,20 +8,25 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from paysettle.dashboard import operations, queries
+from paysettle.dashboard.permissions import may, require, sees_money
 from paysettle.events import queries as events
 from paysettle.identity.authentication import session_caller
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel.errors import DomainError
 
 
-def overview() -> dict[str, Any]:
-    """Return what the front page shows."""
+def overview(request: HttpRequest) -> dict[str, Any]:
+    """Return what the front page shows to whoever looks at it."""
     now = datetime.now(UTC)
     backlogs = events.backlogs()
+    money = sees_money(request)
     return {
         "now": now,
-        "counts": queries.counts(),
-        "flows": queries.flows(now),
-        "verification": queries.last_verification(),
+        "counts": [count for count in queries.counts() if may(request, count.needs)],
+        "sees_money": money,
+        "may_verify": may(request, StaffPermission.BOOKS_VERIFY),
+        "flows": queries.flows(now) if money else [],
+        "verification": queries.last_verification() if money else None,
         "backlogs": backlogs,
         "oldest_age_s": max((backlog.oldest_age_s for backlog in backlogs), default=0.0),
         "parked": sum(backlog.parked for backlog in backlogs),
@@ -31,6 +36,7 @@ def overview() -> dict[str, Any]:
 
 def verify(request: HttpRequest) -> HttpResponse:
     """Run the verifier and go back to the front page with its verdict."""
+    require(request, StaffPermission.BOOKS_VERIFY)
     try:
         run = operations.verify_now(by=session_caller(request))
     except DomainError as refusal:

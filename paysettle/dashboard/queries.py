@@ -14,6 +14,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from paysettle.dashboard.models import VerifierRun
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel.money import Money
 
 DAYS = 14
@@ -26,10 +27,14 @@ _KEPT_S = 30 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many rows of a table are in which state; of the newest COUNTED_MAX alone when there are more."""
+    """How many rows of a table are in which state; of the newest COUNTED_MAX alone when there are more.
+
+    `needs` is what it takes to look at them.
+    """
 
     title: str
     list_url: str
+    needs: StaffPermission
     states: list[tuple[str, int]]
 
     @property
@@ -68,10 +73,15 @@ def counts() -> list[Count]:
     active = {"1": "active", "0": "disabled", "True": "active", "False": "disabled"}
     people = [(active[state], number) for state, number in _by_state("identity_user", "is_active")]
     return [
-        Count("People", "admin:identity_user_changelist", people),
-        Count("Parties", "admin:identity_party_changelist", _by_state("identity_party", "state")),
-        Count("Payments", "admin:payments_payment_changelist", _by_state("payments_payment", "state")),
-        Count("Settlements", "admin:settlements_settlement_changelist", _by_state("settlements_settlement", "state")),
+        Count("People", "admin:identity_user_changelist", StaffPermission.PEOPLE_READ, people),
+        *(
+            Count(title, f"admin:{table}_changelist", needs, _by_state(table, "state"))
+            for title, table, needs in (
+                ("Parties", "identity_party", StaffPermission.PEOPLE_READ),
+                ("Payments", "payments_payment", StaffPermission.MONEY_READ),
+                ("Settlements", "settlements_settlement", StaffPermission.MONEY_READ),
+            )
+        ),
     ]
 
 

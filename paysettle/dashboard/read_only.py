@@ -1,4 +1,4 @@
-"""The base of every list and page of records: to look at, for staff.
+"""The base of every list and page of records: to look at, for staff whose role allows it.
 
 There is no address at which something could be added, changed or removed: of Django's pages only the list and the
 record are there, and both answer nothing but GET.
@@ -17,8 +17,10 @@ from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from paysettle.dashboard.show import Table
+from paysettle.dashboard.permissions import may
+from paysettle.dashboard.show import Command, Table
 from paysettle.dashboard.trail import Step, set_trail
+from paysettle.identity.roles import StaffPermission
 
 if TYPE_CHECKING:
     _Paginator = Paginator[Any]
@@ -49,11 +51,12 @@ class BoundedChangeList(ChangeList):  # type: ignore[misc]
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
     """A list of records, newest first, and a page for each.
 
-    `name` is the heading of the list. `fields` names the methods whose values the page of a record shows, `time_field`
-    the field that its filter by time looks at.
+    `name` is the heading of the list, `needs` what it takes to look at it. `fields` names the methods whose values the
+    page of a record shows, `time_field` the field that its filter by time looks at.
     """
 
     name = ""
+    needs: StaffPermission
     time_field = ""
 
     actions = None
@@ -79,8 +82,8 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
         """Return what is related to a record."""
         return []
 
-    def commands(self, record: Any) -> list[dict[str, str]]:  # noqa: ARG002
-        """Return the links to what can be done with a record: `title` and `href`."""
+    def commands(self, record: Any) -> list[Command]:  # noqa: ARG002
+        """Return what can be done with a record."""
         return []
 
     def get_urls(self) -> list[URLPattern]:
@@ -122,8 +125,8 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
         record = options["obj"]
         set_trail(request, self.list_step(), Step(self.label(record)))
         context["title"], context["subtitle"] = self.name, self.label(record)
-        context["tables"] = self.tables(record)
-        context["commands"] = self.commands(record)
+        context["tables"] = [table for table in self.tables(record) if may(request, table.needs)]
+        context["commands"] = [command for command in self.commands(record) if may(request, command.needs)]
         response: HttpResponse = super().render_change_form(request, context, **options)
         return response
 
@@ -136,10 +139,10 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[record.pk])
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        return self._is_staff(request)
+        return may(request, self.needs)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return self._is_staff(request)
+        return may(request, self.needs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False
@@ -149,6 +152,3 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
         return False
-
-    def _is_staff(self, request: HttpRequest) -> bool:
-        return bool(self.admin_site.has_permission(request))

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers
 from paysettle.kernel.money import Money
 
@@ -24,12 +25,22 @@ _SUBJECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Related rows under a record: cells are texts, or HTML that is marked safe."""
+    """Related rows under a record: cells are texts, or HTML that is marked safe. `needs` is what it takes to look."""
 
     title: str
     columns: list[str]
     rows: list[list[str]]
     empty: str = "None."
+    needs: StaffPermission = StaffPermission.PEOPLE_READ
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A link to what can be done with a record, and what it takes to do it."""
+
+    title: str
+    href: str
+    needs: StaffPermission
 
 
 def public_id(prefix: str, identifier: UUID) -> SafeString:

@@ -57,5 +57,5 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]
     @method_decorator([never_cache, require_safe])
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         set_trail(request, Step("Overview"))
-        response: HttpResponse = super().index(request, {**pages.overview(), **(extra_context or {})})
+        response: HttpResponse = super().index(request, {**pages.overview(request), **(extra_context or {})})
         return response

@@ -14,12 +14,15 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
+from paysettle.dashboard.permissions import require
 from paysettle.dashboard.read_only import ReadOnlyAdmin
+from paysettle.dashboard.show import Command
 from paysettle.dashboard.trail import Step, set_trail
 from paysettle.identity.authentication import session_caller
 from paysettle.identity.caller import Caller
 from paysettle.identity.operations import parties, people
 from paysettle.identity.operations.recording import REASON_LENGTH_MAX
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel.errors import DomainError
 
 Act = Callable[[Caller, UUID, str], None]
@@ -27,9 +30,10 @@ Act = Callable[[Caller, UUID, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of standing: what the button says, what will happen, and the operation that does it."""
+    """A change of standing: what the button says, what it takes, what will happen, and the operation that does it."""
 
     verb: str
+    needs: StaffPermission
     title: str
     done: str
     sentences: tuple[str, ...]
@@ -40,6 +44,7 @@ class Change:
 PERSON = (
     Change(
         "disable",
+        StaffPermission.PERSON_DISABLE,
         "Disable",
         "disabled",
         (
@@ -52,6 +57,7 @@ PERSON = (
     ),
     Change(
         "enable",
+        StaffPermission.PERSON_DISABLE,
         "Enable",
         "enabled",
         ("They can sign in again.", "Sessions that have ended stay ended."),
@@ -62,6 +68,7 @@ PERSON = (
 PARTY = (
     Change(
         "disable",
+        StaffPermission.PARTY_DISABLE,
         "Disable",
         "disabled",
         (
@@ -74,6 +81,7 @@ PARTY = (
     ),
     Change(
         "enable",
+        StaffPermission.PARTY_DISABLE,
         "Enable",
         "enabled",
         ("It can pay and be paid again.",),
@@ -103,15 +111,16 @@ class StandingAdmin(ReadOnlyAdmin):
         ]
         return [*own, *super().get_urls()]
 
-    def commands(self, record: Any) -> list[dict[str, str]]:
+    def commands(self, record: Any) -> list[Command]:
         """Return the one change that is possible now."""
         return [
-            {"title": change.title, "href": reverse(f"admin:{self._page_name(change)}", args=[record.pk])}
+            Command(change.title, reverse(f"admin:{self._page_name(change)}", args=[record.pk]), change.needs)
             for change in self.changes
             if change.leaves_active != self.is_active(record)
         ]
 
     def _page(self, change: Change, request: HttpRequest, object_id: str) -> HttpResponse:
+        require(request, change.needs)
         record = self.get_object(request, unquote(object_id))
         if record is None:
             raise Http404

@@ -2,7 +2,8 @@
 
 from paysettle.events.catalogue import FLAG, MONEY, TEXT, describe, identifier, list_of, one_of
 from paysettle.identity.models import PartyKind, SessionEnd
-from paysettle.identity.roles import Role
+from paysettle.identity.operations.staff import NO_ROLE
+from paysettle.identity.roles import Role, StaffRole
 
 _USER = {"user": identifier("usr")}
 
@@ -31,6 +32,11 @@ describe(
 )
 describe("paysettle.person.disabled.v1", "Staff keep a person out; all their sessions ended.", {})
 describe("paysettle.person.enabled.v1", "Staff let a person sign in again.", {})
+describe(
+    "paysettle.person.staff_role_changed.v1",
+    "A person became staff, has another staff role, or is staff no more.",
+    {"role": one_of(NO_ROLE, *StaffRole), "role_before": one_of(NO_ROLE, *StaffRole)},
+)
 describe("paysettle.party.opened.v1", "A party can pay and be paid from now on.", {"kind": one_of(*PartyKind.values)})
 describe("paysettle.party.disabled.v1", "Staff keep a party from paying and being paid.", {})
 describe("paysettle.party.enabled.v1", "Staff let a party pay and be paid again.", {})

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from paysettle.identity.handles import SKELETON_LENGTH_MAX
-from paysettle.identity.roles import Role
+from paysettle.identity.roles import Role, StaffRole
 from paysettle.kernel import identifiers
 from paysettle.kernel.fields import DigestField, IdField, PrimaryIdField
 from paysettle.kernel.insert_only import InsertOnlyModel
@@ -54,15 +54,31 @@ class Party(models.Model):
         return self.handle
 
 
+STAFF_ROLES = [(role.value, role.value.replace("_", " ")) for role in StaffRole]
+
+
 class User(AbstractUser):
-    """A person who signs in; never an account, never a party. `own_party` is the one the person is."""
+    """A person who signs in; never an account, never a party. `own_party` is the one the person is.
+
+    Who is staff has one staff role; "" is nobody's. Of Django's two flags one is read from it, the other is gone: what
+    staff may do is asked of the table in `roles.py` alone.
+    """
 
     id = PrimaryIdField()
     own_party = models.OneToOneField(Party, models.PROTECT, related_name="person")
+    staff_role = models.CharField(max_length=20, choices=STAFF_ROLES, blank=True, default="")
     version = models.PositiveIntegerField(default=1)
+
+    is_superuser = False  # no field: nobody may do everything
 
     class Meta:
         db_table = "identity_user"
+        indexes = [models.Index(fields=["staff_role"], name="identity_user_by_staff_role")]
+
+    @property
+    def is_staff(self) -> bool:  # type: ignore[override]  # Django has a field here
+        """Whether the person is a member of staff."""
+        return bool(self.staff_role)
 
 
 ROLES = [(role.value, role.value) for role in Role]
@@ -379,6 +395,8 @@ class AdminVerb(models.TextChoices):
     FROZEN = "frozen"
     REOPENED = "reopened"
     CLOSED = "closed"
+    APPOINTED = "appointed"
+    DISMISSED = "dismissed"
 
 
 class AdminAction(InsertOnlyModel):

@@ -3,6 +3,9 @@
 A person has one role in each party they act for; the party that the person is has them as its owner. A permission is
 named by what a person does. Every operation names the one that it needs: money asks inside the batch
 (`standing.Standing`), everything else when the caller is known (`standing.check`).
+
+A member of staff has one staff role besides. It opens the staff's pages and nothing of the API; every page and every
+operation of staff names the staff permission that it needs (`operations/recording.check_staff`).
 """
 
 from enum import StrEnum
@@ -109,3 +112,51 @@ def needed_to_touch(*held: Role) -> Permission:
 def allows(role: Role, permission: Permission) -> bool:
     """Tell whether somebody with this role may do this."""
     return permission in TABLE[role]
+
+
+class StaffRole(StrEnum):
+    """What a member of staff is."""
+
+    SUPPORT = "support"
+    RISK_REVIEWER = "risk_reviewer"
+    FINANCE_OPERATOR = "finance_operator"
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+
+
+class StaffPermission(StrEnum):
+    """What a member of staff does."""
+
+    PEOPLE_READ = "people.read"
+    MONEY_READ = "money.read"
+    SESSIONS_END = "sessions.end"
+    PERSON_DISABLE = "person.disable"
+    PARTY_DISABLE = "party.disable"
+    WALLET_FREEZE = "wallet.freeze"
+    WALLET_CLOSE = "wallet.close"
+    BOOKS_VERIFY = "books.verify"
+    STAFF_MANAGE = "staff.manage"
+
+
+_READ_ALL = frozenset({StaffPermission.PEOPLE_READ, StaffPermission.MONEY_READ})
+
+# Support helps people and sees no amount; the auditor sees everything and changes nothing.
+STAFF_TABLE: dict[StaffRole, frozenset[StaffPermission]] = {
+    StaffRole.SUPPORT: frozenset({StaffPermission.PEOPLE_READ, StaffPermission.SESSIONS_END}),
+    StaffRole.RISK_REVIEWER: _READ_ALL
+    | {
+        StaffPermission.SESSIONS_END,
+        StaffPermission.PERSON_DISABLE,
+        StaffPermission.PARTY_DISABLE,
+        StaffPermission.WALLET_FREEZE,
+    },
+    StaffRole.FINANCE_OPERATOR: _READ_ALL
+    | {StaffPermission.WALLET_FREEZE, StaffPermission.WALLET_CLOSE, StaffPermission.BOOKS_VERIFY},
+    StaffRole.ADMINISTRATOR: frozenset(StaffPermission),
+    StaffRole.AUDITOR: _READ_ALL,
+}
+
+
+def staff_allows(role: str, permission: StaffPermission) -> bool:
+    """Tell whether a staff role, or "" for who is no staff, is enough for this."""
+    return bool(role) and permission in STAFF_TABLE[StaffRole(role)]

@@ -99,7 +99,7 @@ class PersonOnly(DomainError):
     title = "This is for people who have signed in: no API key may do it."
 
 
-_FACTOR_MISSING = "u.is_staff AND s.second_factor_at IS NULL"
+_FACTOR_MISSING = "u.staff_role <> '' AND s.second_factor_at IS NULL"
 _LIVE_SESSIONS = (
     f"SELECT s.id, s.user_id, s.authenticated_at, {_FACTOR_MISSING}"  # noqa: S608 - our own words alone
     " FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"

@@ -44,7 +44,7 @@ def is_live(session: LoginSession, now: datetime) -> bool:
 
 LIVE = (
     "s.ended_at IS NULL AND u.is_active AND s.expires_at > %s"
-    " AND s.last_seen_at > CASE WHEN u.is_staff THEN %s ELSE %s END"
+    " AND s.last_seen_at > CASE WHEN u.staff_role <> '' THEN %s ELSE %s END"
 )
 """`is_live` as a condition on sessions `s` joined with their users `u`; `live_at` gives its parameters."""
 

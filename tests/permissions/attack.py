@@ -15,7 +15,7 @@ from paysettle.commands import documents
 from paysettle.commands.access import Operation, operations
 from paysettle.kernel import identifiers
 from tests.asgi import AsgiClient
-from tests.permissions.callers import OTHERS, Cast, rightful, signed_in
+from tests.permissions.callers import OTHERS, Cast, headers_of, rightful, signed_in
 from tests.permissions.requests import REQUESTS, Request, filters
 from tests.server import ROOT, Reply
 
@@ -80,7 +80,8 @@ class Attack:
             if world is None or expected is None or caller == "owner":
                 continue  # the owner comes last: see _others
             request = REQUESTS[name](world)
-            reply = self.server.send(request, signed_in(world.sender))
+            headers = headers_of(self.everybody, caller, world, TABLE.rows[name].needs)
+            reply = self.server.send(request, headers)
             if _told(reply) != expected and not (expected == "yes" and _succeeded(reply)):
                 yield f"{caller} is told {_told(reply)}, expected {expected}"
 
@@ -154,7 +155,7 @@ def query_parameters(name: str) -> list[str]:
 
 def secrets_in(reply: Reply, everybody: Cast) -> set[str]:
     """Return the ids in an owner's answer that are nobody else's business: those of parties to both are known."""
-    known = {everybody.ours.ben.party, everybody.theirs.owner.party, everybody.eva.party}
+    known = {everybody.ours.ben.party, everybody.theirs.owner.party, everybody.erin.party}
     own = {key: value for key, value in _document(reply).items() if key not in OF_THE_REQUEST}
     return set(ID.findall(orjson.dumps(own).decode())) - known
 

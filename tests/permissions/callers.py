@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from paysettle.identity import tokens
+from paysettle.identity import roles, tokens
 from paysettle.identity.caller import Caller
-from paysettle.identity.operations import members, parties, people, refresh_tokens, sessions
-from paysettle.identity.roles import Role
+from paysettle.identity.operations import members, parties, people, refresh_tokens, sessions, staff
+from paysettle.identity.roles import Permission, Role, StaffRole
 from paysettle.kernel.identifiers import SYSTEM
+from tests.codes import give_second_factor
 from tests.companies import Company, company
+from tests.machines import bearer, new_key
 from tests.people import Person, deposit, person
 from tests.permissions.requests import World
 from tests.server import token
@@ -26,15 +28,20 @@ LONG_AGO = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Everybody who calls. Others reach for what is in `ours`; `theirs` is eva's world, `alone` that of one person."""
+    """Everybody who calls. Others reach for what is in `ours`: erin, and eva, whose world is `theirs`.
+
+    `alone` is the world of a person who acts for themself.
+    """
 
     ours: World
     theirs: World
     alone: World
     members: Mapping[Role, Person]
-    eva: Person
+    erin: Person
     disabled: Person
     removed: Person
+    staff: Mapping[StaffRole, Person]
+    keys: dict[Permission, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +52,20 @@ class Sender:
     meanwhile: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
-def cast() -> Cast:
-    """Bring everybody together, with money."""
+def cast(*, funded: bool = True) -> Cast:
+    """Bring everybody together, with money or without."""
     ben = person("ben")
     ours, theirs = _firm(company(person("olga")), ben), _firm(company(person("eva")), ben)
     sol = person("sol")
-    alone = World(company(sol), sol, ben, sol, _canary())
+    alone = replace(_firm(company(sol), ben), owner=sol, sender=sol)
     firm = ours.company
     disabled, removed = person("dora"), person("rita")
     for former in (disabled, removed):
         firm.join(former, Role.OWNER)
     people.disable(by=OPERATOR, user_id=disabled.user.id, reason="a test")
     members.remove(by=ours.owner.caller, member_id=firm.member(removed).id)
-    for somebody in (ben, ours.owner, theirs.owner, sol, theirs.company.owner):
+    erin = person("erin")
+    for somebody in (ben, ours.owner, theirs.owner, sol, erin) if funded else ():
         deposit(somebody, 1_000_000)
     return Cast(
         ours=ours,
@@ -65,10 +73,22 @@ def cast() -> Cast:
         alone=alone,
         members={Role.OWNER: ours.owner}
         | {role: firm.join(person(role.value), role) for role in Role if role != Role.OWNER},
-        eva=theirs.company.owner,
+        erin=erin,
         disabled=firm.acted_for_by(disabled),
         removed=firm.acted_for_by(removed),
+        staff={role: firm.acted_for_by(staff_member(role)) for role in StaffRole},
+        keys={},
     )
+
+
+def staff_member(role: StaffRole) -> Person:
+    """Make a member of staff, with a second factor that their session has shown."""
+    made = person(f"staff-{role.value[:8].strip('_')}")
+    staff.appoint(by=OPERATOR, user_id=made.user.id, role=role, reason="a test")
+    give_second_factor(made.user)
+    sessions.renew(session_id=made.session.id, second_factor=True)
+    made.user.refresh_from_db()
+    return made
 
 
 def _firm(firm: Company, ben: Person) -> World:
@@ -133,15 +153,36 @@ OTHERS: dict[str, Callable[[Cast], Sender]] = {
     "disabled_person": lambda everybody: Sender(signed_in(everybody.disabled)),
     "removed_member": lambda everybody: Sender(signed_in(everybody.removed)),
     "disabled_party": _while_disabled,
-    "other_person": lambda everybody: Sender(signed_in(everybody.eva)),
+    "other_person": lambda everybody: Sender(signed_in(everybody.erin)),
     "other_organisation": lambda everybody: Sender(signed_in(everybody.theirs.owner)),
-    "intruder": lambda everybody: Sender(signed_in(everybody.ours.company.acted_for_by(everybody.eva))),
+    "intruder": lambda everybody: Sender(signed_in(everybody.ours.company.acted_for_by(everybody.erin))),
+}
+OTHERS |= {
+    f"staff_{role}": lambda everybody, role=role: Sender(signed_in(everybody.staff[role]))  # type: ignore[misc]
+    for role in StaffRole
 }
 """Those who have no right to what is asked for: they send the request of its rightful owner."""
 
 
+KEYS = {"key_with_scope", "key_without_scope"}
+
+
+def headers_of(everybody: Cast, caller: str, world: World, needed: str | None) -> dict[str, str]:
+    """Return the headers of a caller who asks for their own: those of the sender, or of a key with one scope."""
+    if caller not in KEYS:
+        return signed_in(world.sender)
+    scope = Permission(needed) if needed in roles.FOR_KEYS else Permission.PAY
+    if caller == "key_without_scope":
+        scope = Permission.PAYMENT_READ if scope == Permission.PAY else Permission.PAY
+    if scope not in everybody.keys:
+        everybody.keys[scope] = bearer(new_key(everybody.ours.owner, {scope}))
+    return everybody.keys[scope]
+
+
 def rightful(everybody: Cast, caller: str) -> World | None:
     """Return the world of a caller who asks for their own: a member, or a person for themself. None for the others."""
+    if caller in KEYS:
+        return everybody.ours
     if caller == "self":
         return everybody.alone
     if caller in set(Role):

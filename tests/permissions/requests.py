@@ -4,6 +4,7 @@ Each makes the objects that it needs: what comes first cannot spoil what comes a
 object (notes, references, reasons, names) holds the world's canary, so that it is seen wherever it should not be.
 """
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from typing import Any
 from django.core import mail
 
 from paysettle.commands import worker
-from paysettle.identity.models import LookUp
-from paysettle.identity.operations import invitations
-from paysettle.identity.roles import Role
+from paysettle.identity import roles
+from paysettle.identity.models import AddressChange, LookUp
+from paysettle.identity.operations import address_changes, invitations, sessions
+from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import identifiers
 from tests.approvals import limit
 from tests.companies import Company, company, new_handle, send
@@ -166,6 +168,36 @@ def _token(world: World) -> str:
     return next(line for line in str(mail.outbox[-1].body).splitlines() if len(line) == TOKEN_LENGTH)
 
 
+def _session(world: World) -> str:
+    """Let the sender be signed in on another device."""
+    other = sessions.begin(world.sender.user, secrets.token_hex(16))
+    return f"/api/v1/me/sessions/{identifiers.show('ses', other.id)}"
+
+
+def _address(world: World) -> dict[str, str]:
+    """Return a new address, as if nobody had asked for one in the last minutes."""
+    AddressChange.objects.all().delete()
+    return {"email": f"{world.canary}-{secrets.token_hex(4)}@example.org"}
+
+
+def _codes(world: World) -> dict[str, str]:
+    """Let the sender ask for another address, and return what came by mail to both."""
+    said = _address(world)
+    address_changes.ask(by=world.sender.caller, email=said["email"])
+    old, new = (str(message.body) for message in mail.outbox[-2:])
+    return {**said, "code_from_old": CODE.findall(old)[0], "code_from_new": CODE.findall(new)[0]}
+
+
+def _withdrawable(world: World) -> str:
+    """Let the sender order what waits for others; in a role that may not pay, somebody else."""
+    role = Role(world.company.roles()[world.sender.user.username])
+    if not roles.allows(role, Permission.PAY):
+        return _ordered(world)
+    path = pending(world, world.sender)
+    limit(world.company, world.sender)  # what comes next is not limited
+    return path
+
+
 def filters(world: World) -> dict[str, str]:
     """Return a value for each query parameter there is: one that finds what the company has."""
     return {
@@ -199,6 +231,9 @@ def _contact(world: World) -> str:
     return f"/api/v1/contacts/{made.document['id']}"
 
 
+CODE = re.compile(r"^([A-Z0-9]{4}-?[A-Z0-9]{4})\s*$", re.MULTILINE)
+
+
 REQUESTS: dict[str, Callable[[World], Request]] = {
     "me": lambda _: Request("GET", "/api/v1/me"),
     "get_profile": lambda _: Request("GET", "/api/v1/me/profile"),
@@ -227,6 +262,8 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "change_registration": lambda world: Request(
         "POST", f"{world.company.path}/registration", {"legal_name": "Firm", "country": "PT"}
     ),
+    "close_organisation": lambda world: Request("POST", f"{world.company.path}/close"),
+    "close_account": lambda _: Request("POST", "/api/v1/me/close"),
     "list_members": lambda world: Request("GET", f"{world.company.path}/members"),
     "change_member_role": lambda world: Request("POST", f"{_member_path(world)}/role", {"role": "payer"}),
     "remove_member": lambda world: Request("POST", f"{_member_path(world)}/remove"),
@@ -250,6 +287,10 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "get_api_key": lambda world: Request("GET", _key(world)),
     "rotate_api_key": lambda world: Request("POST", f"{_key(world)}/rotate"),
     "revoke_api_key": lambda world: Request("POST", f"{_key(world)}/revoke"),
+    "name_session": lambda world: Request("POST", f"{_session(world)}/name", {"name": "my old phone"}),
+    "end_session": lambda world: Request("POST", f"{_session(world)}/end"),
+    "change_address": lambda world: Request("POST", "/api/v1/me/address", _address(world)),
+    "confirm_address": lambda world: Request("POST", "/api/v1/me/address/confirm", _codes(world)),
     "list_accounts": lambda _: Request("GET", "/api/v1/accounts"),
     "get_balance": lambda world: Request("GET", f"{_account(world)}/balance"),
     "get_statement": lambda world: Request("GET", f"{_account(world)}/statement"),
@@ -263,6 +304,7 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "create_payment": lambda world: Request("POST", "/api/v1/payments", _order(world)),
     "preview_payment": lambda world: Request("POST", "/api/v1/payments/preview", _order(world)),
     "get_payment": lambda world: Request("GET", _received(world)),
+    "withdraw_payment": lambda world: Request("POST", f"{_withdrawable(world)}/withdraw"),
     "approve_payment": lambda world: Request("POST", f"{_ordered(world)}/approve"),
     "list_payment_approvals": lambda world: Request("GET", f"{_ordered(world)}/approvals"),
     "reject_payment": lambda world: Request("POST", f"{_ordered(world)}/reject"),

@@ -7,8 +7,10 @@ from typing import Any
 
 from django.core.cache import cache
 
+from paysettle.identity import one_time_codes
 from paysettle.identity.operations import refresh_tokens
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, code_mailed_to
+from tests.codes import code_of, give_second_factor
 from tests.people import Person, person
 
 NEW_PASSWORD = "another horse battery staple"
@@ -45,21 +47,38 @@ def device(name: str) -> Device:
     return Device(who, app)
 
 
-def _claimed(on: Device) -> str:
-    """Let the person of a device claim another address, as yet unverified, and return it."""
-    email = _new_address()
-    assert on.app.call("POST", f"{AUTH}/account/email", {"email": email}).status == 200
-    cache.clear()  # a minute later: another code may be asked for
-    return email
+def _factored(on: Device, method: str, path: str) -> Signing:
+    """Return a request of somebody who has a second factor."""
+    give_second_factor(on.who.user)
+    return Signing(method, path)
 
 
-def _new_address() -> str:
-    return f"new-{secrets.token_hex(6)}@example.org"
+def _code_of_factor(on: Device) -> str:
+    give_second_factor(on.who.user)
+    return code_of(on.who.user)
 
+
+def _secret_told(on: Device) -> str:
+    """Let a device ask for what the authenticator app is to be given."""
+    secret: str = on.app.call("GET", TOTP).json["meta"]["secret"]
+    return secret
+
+
+TOTP = f"{AUTH}/account/authenticators/totp"
+RECOVERY = f"{AUTH}/account/authenticators/recovery-codes"
 
 OF_A_SESSION: dict[str, Callable[[Device], Signing]] = {
     "get_authentication_status": lambda _: Signing("GET", f"{AUTH}/auth/session"),
     "reauthenticate": lambda _: Signing("POST", f"{AUTH}/auth/reauthenticate", {"password": PASSWORD}),
+    "reauthenticate_using_2fa": lambda on: Signing(
+        "POST", f"{AUTH}/auth/2fa/reauthenticate", {"code": _code_of_factor(on)}
+    ),
+    "list_authenticators": lambda on: _factored(on, "GET", f"{AUTH}/account/authenticators"),
+    "totp_authenticator_status": lambda on: _factored(on, "GET", TOTP),
+    "activate_totp": lambda on: Signing("POST", TOTP, {"code": one_time_codes.current(_secret_told(on))}),
+    "deactivate_totp": lambda on: _factored(on, "DELETE", TOTP),
+    "list_recovery_codes": lambda on: _factored(on, "GET", RECOVERY),
+    "regenerate_recovery_codes": lambda on: _factored(on, "POST", RECOVERY),
     "change_password": lambda _: Signing(
         "POST", f"{AUTH}/account/password/change", {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     ),
@@ -96,6 +115,14 @@ def _resend(app: App) -> Signing:
     return Signing("POST", f"{AUTH}/auth/email/verify/resend")
 
 
+def _second_step(app: App) -> Signing:
+    """Sign in by the password and return the step that is left."""
+    who = person("nina")
+    give_second_factor(who.user)
+    assert app.sign_in(username=who.handle).status == 401
+    return Signing("POST", f"{AUTH}/auth/2fa/authenticate", {"code": code_of(who.user)})
+
+
 def _refresh(path: str) -> Signing:
     return Signing("POST", path, {"refresh_token": refresh_tokens.issue(person("nina").session).refresh_token})
 
@@ -104,6 +131,7 @@ OF_ANYBODY: dict[str, Callable[[App], Signing]] = {
     "get_configuration": lambda _: Signing("GET", f"{AUTH}/config"),
     "signup": lambda _: Signing("POST", f"{AUTH}/auth/signup", _new_person(), done=401),
     "login": lambda _: Signing("POST", f"{AUTH}/auth/login", {"username": person("nina").handle, "password": PASSWORD}),
+    "two_factor_authentication": _second_step,
     "get_email_verification_information": lambda app: Signing(
         "GET", f"{AUTH}/auth/email/verify", headers=(("X-Email-Verification-Key", _code_after_sign_up(app)),)
     ),

@@ -24,8 +24,11 @@ from tests.permissions.sign_in import OF_A_SESSION, OF_ANYBODY, device
 from tests.permissions.tables import Contents, changes, contents
 
 SOMEBODY = "par_00000000000000000000000001"
-LAST = ("hand_over_organisation", "leave_organisation")
-"""After these the owner is none: their good requests come after those of the others."""
+WITHOUT_MONEY = ("close_account", "close_organisation")
+"""These need a world without money: that they succeed there, `test_access.py` shows."""
+
+LAST = ("end_other_sessions", "confirm_address", "change_address", "hand_over_organisation", "leave_organisation")
+"""After these the owner is not who they were: their good requests come after those of the others."""
 
 WRITES = [name for name in REQUESTS if OPERATIONS[name].method != "GET" and name not in LAST] + [*LAST]
 SIGNING_IN = [
@@ -66,7 +69,10 @@ def _of_shapes(schema: Any) -> Iterator[tuple[str, Any]]:
             yield from _of_shapes(inner)
 
 
-HOSTILE: dict[str, Any] = {**dict(_of_models()), **dict(_of_shapes(OPENAPI["components"]))}
+FOUND_ELSEWHERE = {"is_staff": True, "is_superuser": True, "approved_by": SOMEBODY, "fee": 10**12, "risk_score": 0}
+"""Fields that other systems have been opened by."""
+
+HOSTILE: dict[str, Any] = {**FOUND_ELSEWHERE, **dict(_of_models()), **dict(_of_shapes(OPENAPI["components"]))}
 
 
 class Prepared:
@@ -75,7 +81,7 @@ class Prepared:
     def __init__(self) -> None:
         self.server = Server()
         self.everybody: Cast = cast()
-        self.good = {name: REQUESTS[name](self.everybody.ours) for name in WRITES}
+        self.good = {name: made(self.everybody.ours) for name, made in REQUESTS.items() if name in WRITES}
         self.headers = signed_in(self.everybody.ours.owner)
         self.before: Contents = contents()
 
@@ -155,7 +161,7 @@ def _is_unknown(error: dict[str, Any]) -> bool:
 
 
 def test_the_names_are_those_of_the_project() -> None:
-    assert {"is_superuser", "is_staff", "password", "state", "balance_minor", "payer_id", "created_at"} <= set(HOSTILE)
+    assert {"staff_role", "is_active", "password", "state", "balance_minor", "payer_id", "created_at"} <= set(HOSTILE)
     assert len(HOSTILE) > 200
 
 
@@ -169,7 +175,7 @@ def test_nothing_was_done(prepared: Prepared) -> None:
     assert changes(prepared.before, contents()) == {}
 
 
-@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("name", [name for name in WRITES if name not in WITHOUT_MONEY])
 def test_the_same_request_without_it_succeeds(prepared: Prepared, name: str) -> None:
     reply = prepared.server.send(prepared.good[name], prepared.headers)
     assert 200 <= reply.status < 300, reply.text
@@ -214,5 +220,5 @@ def test_control_without_the_refusal_of_unknown_fields_somebody_pays(monkeypatch
 
 def test_control_a_changed_row_is_seen(prepared: Prepared) -> None:
     before = contents()
-    User.objects.filter(id=prepared.everybody.eva.user.id).update(version=2)
+    User.objects.filter(id=prepared.everybody.erin.user.id).update(version=2)
     assert list(changes(before, contents())) == ["identity_user"]

@@ -7,7 +7,7 @@ import pytest
 from paysettle.identity import roles, standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.operations import members as operations
-from paysettle.identity.roles import Permission, Role
+from paysettle.identity.roles import Permission, Role, StaffPermission, StaffRole
 from paysettle.identity.standing import Standing
 from tests.companies import company, send
 from tests.money import balance, books_are_right
@@ -45,6 +45,15 @@ def members(world: World) -> dict[Role, Person]:
 def test_the_roles_are_those_of_the_access_table() -> None:
     held_by = {permission: {role for role in Role if roles.allows(role, permission)} for permission in Permission}
     assert held_by == {Permission(name): set(roles_) for name, roles_ in TABLE.permissions.items()}
+
+
+def test_the_staff_roles_are_those_of_the_access_table() -> None:
+    held_by = {
+        permission: {role for role in StaffRole if roles.staff_allows(role, permission)}
+        for permission in StaffPermission
+    }
+    assert held_by == {StaffPermission(name): set(roles_) for name, roles_ in TABLE.staff_permissions.items()}
+    assert not any(roles.staff_allows("", permission) for permission in StaffPermission)
 
 
 def test_the_table_of_the_readme_says_the_same() -> None:

@@ -128,5 +128,5 @@ def test_what_is_for_anybody_needs_no_session(name: str) -> None:
 def test_control_a_session_that_cannot_be_ended_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "end_live", lambda *_args, **_kwargs: 0)
     _app_of_ended_session.cache_clear()
-    assert any("ended_session is told 200" in finding for finding in findings("list_email_addresses"))
+    assert any("ended_session is told 200" in finding for finding in findings("get_authentication_status"))
     _app_of_ended_session.cache_clear()

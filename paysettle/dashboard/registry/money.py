@@ -18,6 +18,7 @@ from paysettle.dashboard.read_only import ReadOnlyAdmin
 from paysettle.dashboard.registry import related
 from paysettle.dashboard.show import Table
 from paysettle.identity.models import Party
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers
 from paysettle.kernel.identifiers import SYSTEM
 from paysettle.ledger.chart import WORLD
@@ -44,6 +45,7 @@ class PaymentAdmin(ReadOnlyAdmin):
     """Payments from party to party."""
 
     name = "Payments"
+    needs = StaffPermission.MONEY_READ
     list_display = ("public_id", "made", "payer_link", "payee_link", "money", "standing")
     list_filter = (StateFilter, CurrencyFilter, SinceFilter)
     list_select_related = ("payer", "payee")
@@ -138,6 +140,7 @@ class RefundAdmin(ReadOnlyAdmin):
     """Money that payees gave back."""
 
     name = "Refunds"
+    needs = StaffPermission.MONEY_READ
     list_display = ("public_id", "made", "payment_link", "money")
     list_filter = (SinceFilter,)
     list_select_related = ("payment",)
@@ -180,6 +183,7 @@ class PaymentBatchAdmin(ReadOnlyAdmin):
     """Payment orders that were sent together."""
 
     name = "Payment batches"
+    needs = StaffPermission.MONEY_READ
     list_display = ("public_id", "made", "party_link", "total", "done", "finished")
     list_filter = (SinceFilter,)
     list_select_related = ("party",)
@@ -222,6 +226,7 @@ class TransferAdmin(ReadOnlyAdmin):
     """Movements between two accounts of the ledger."""
 
     name = "Transfers"
+    needs = StaffPermission.MONEY_READ
     list_display = ("public_id", "booked", "debtor", "creditor", "money", "purpose")
     list_filter = (CurrencyFilter, SinceFilter)
     fields = ("public_id", "money", "debtor", "creditor", "purpose", "booked", "effective", "event")
@@ -314,6 +319,7 @@ class TreasuryMoveAdmin(ReadOnlyAdmin):
     """Money that operators let in and out."""
 
     name = "Treasury moves"
+    needs = StaffPermission.MONEY_READ
     list_display = ("public_id", "made", "direction", "party_link", "money", "operator")
     list_filter = (DirectionFilter, CurrencyFilter, SinceFilter)
     list_select_related = ("party",)

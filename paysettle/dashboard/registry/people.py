@@ -16,18 +16,21 @@ from paysettle.dashboard.filters import (
 from paysettle.dashboard.read_only import ReadOnlyAdmin
 from paysettle.dashboard.registry import related
 from paysettle.dashboard.show import Table
+from paysettle.dashboard.staff_role import StaffRoleAdmin
 from paysettle.dashboard.standing import PARTY, PERSON, StandingAdmin
 from paysettle.identity import personal
 from paysettle.identity import queries as identity
 from paysettle.identity.models import Membership, Organisation, Party, PartyState, User
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers
 
 
 @admin.register(User)
-class PersonAdmin(StandingAdmin):
+class PersonAdmin(StaffRoleAdmin):
     """People who sign in."""
 
     name = "People"
+    needs = StaffPermission.PEOPLE_READ
     changes = PERSON
     list_display = ("handle", "address", "standing", "role", "joined", "last_seen")
     list_filter = (ActiveFilter, StaffFilter, SinceFilter)
@@ -78,9 +81,9 @@ class PersonAdmin(StandingAdmin):
     def standing(self, person: User) -> SafeString:
         return show.state("active" if person.is_active else "disabled")
 
-    @admin.display(description="role")
+    @admin.display(description="staff role")
     def role(self, person: User) -> str:
-        return "staff" if person.is_staff else show.NONE
+        return person.get_staff_role_display() or show.NONE
 
     @admin.display(description="joined")
     def joined(self, person: User) -> str:
@@ -96,6 +99,7 @@ class PartyAdmin(StandingAdmin):
     """Those who pay, owe and are paid."""
 
     name = "Parties"
+    needs = StaffPermission.PEOPLE_READ
     changes = PARTY
     list_display = ("handle", "kind", "standing", "made")
     list_filter = (StateFilter, KindFilter, SinceFilter)
@@ -139,6 +143,7 @@ class OrganisationAdmin(ReadOnlyAdmin):
     """What registers say of the parties that are organisations."""
 
     name = "Organisations"
+    needs = StaffPermission.PEOPLE_READ
     list_display = ("handle", "legal_name_text", "country_code", "standing", "made")
     list_filter = ()
     list_select_related = ("party",)
@@ -193,6 +198,7 @@ class MembershipAdmin(ReadOnlyAdmin):
     """Who may act for whom, and as what."""
 
     name = "Memberships"
+    needs = StaffPermission.PEOPLE_READ
     list_display = ("public_id", "person_link", "party_link", "role", "since")
     list_filter = (RoleFilter, SinceFilter)
     list_select_related = ("user", "party")

@@ -17,6 +17,7 @@ from paysettle.identity.models import (
     Membership,
     User,
 )
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers
 from paysettle.ledger import queries as ledger
 from paysettle.ledger.models import HoldMove, Transfer
@@ -43,6 +44,7 @@ def wallets(owner_id: UUID) -> Table:
             ]
             for wallet in ledger.wallets(owner_id)
         ],
+        needs=StaffPermission.MONEY_READ,
     )
 
 
@@ -163,6 +165,7 @@ def limits(party_id: UUID) -> Table:
             ]
             for limit in found[:SHOWN_MAX]
         ],
+        needs=StaffPermission.MONEY_READ,
     )
 
 
@@ -176,6 +179,7 @@ def approval_rules(party_id: UUID) -> Table:
             [show.amount(rule.from_minor, rule.currency), str(rule.approvers)]
             for rule in (read_rules(policy.rules) if policy else ())
         ],
+        needs=StaffPermission.MONEY_READ,
     )
 
 

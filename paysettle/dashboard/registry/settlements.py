@@ -17,6 +17,7 @@ from paysettle.dashboard.registry import related
 from paysettle.dashboard.registry.money import CurrencyFilter
 from paysettle.dashboard.show import Table
 from paysettle.identity.models import Party
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers
 from paysettle.settlements.models import Settlement, SettlementLeg
 
@@ -34,6 +35,7 @@ class SettlementAdmin(ReadOnlyAdmin):
     """What parties agree on, with the whole negotiation."""
 
     name = "Settlements"
+    needs = StaffPermission.MONEY_READ
     list_display = ("public_id", "made", "asker_link", "terms", "standing", "changed")
     list_filter = (StateFilter, LegCurrencyFilter, SinceFilter)
     list_select_related = ("asker",)

@@ -11,6 +11,7 @@ from paysettle.dashboard.models import VerifierRun
 from paysettle.dashboard.read_only import ReadOnlyAdmin
 from paysettle.dashboard.registry import related
 from paysettle.dashboard.show import Table
+from paysettle.identity.roles import StaffPermission
 
 
 @admin.register(VerifierRun)
@@ -18,6 +19,7 @@ class VerifierRunAdmin(ReadOnlyAdmin):
     """What the verifier said."""
 
     name = "Verifications"
+    needs = StaffPermission.MONEY_READ
     list_display = ("began", "verdict", "checks_count", "seen_count", "findings_count")
     list_filter = (SinceFilter,)
     fields = ("began", "ended", "verdict", "checks_count", "seen_count", "findings_count", "asked_by")

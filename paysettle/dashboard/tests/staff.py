@@ -11,9 +11,10 @@ from django.urls import reverse
 
 from paysettle.dashboard import operations
 from paysettle.dashboard.models import VerifierRun
+from paysettle.identity.caller import Caller
 from paysettle.identity.models import Organisation, Party, User
 from paysettle.identity.operations import invitations, sessions
-from paysettle.identity.roles import Role
+from paysettle.identity.roles import Role, StaffRole
 from paysettle.kernel import identifiers
 from paysettle.kernel.idempotency import fingerprint
 from paysettle.kernel.lane import lane
@@ -29,17 +30,17 @@ from tests.moves import authorise, capture, refund
 from tests.people import PASSWORD, Person, deposit, pay, person
 
 
-def newcomer(name: str) -> Person:
+def newcomer(name: str, role: StaffRole = StaffRole.ADMINISTRATOR) -> Person:
     """Make a member of staff who has no second factor yet."""
     made = person(name)
-    User.objects.filter(id=made.user.id).update(is_staff=True)
+    User.objects.filter(id=made.user.id).update(staff_role=role)
     made.user.refresh_from_db()
     return made
 
 
-def member(name: str) -> Person:
+def member(name: str, role: StaffRole = StaffRole.ADMINISTRATOR) -> Person:
     """Make a member of staff, with a second factor that their session has shown."""
-    made = newcomer(name)
+    made = newcomer(name, role)
     give_second_factor(made.user)
     sessions.renew(session_id=made.session.id, second_factor=True)
     return made
@@ -101,7 +102,7 @@ def sights() -> Sights:
         reason="the <b>taxi</b>",
     )
     assert lane.call(move_settlement, order).status == 201
-    operations.verify_now(by=ana.caller)
+    operations.verify_now(by=Caller(party_id=identifiers.SYSTEM, operator="tests"))
     firm = company(ana)
     invitations.make(by=firm.acted_for_by(ana).caller, email=ben.email, role=Role.PAYER)
     return Sights(ana, ben, firm)

@@ -134,7 +134,7 @@ def test_the_second_step_is_for_whoever_took_the_first_not_long_ago(monkeypatch:
     assert browser.post(CODE, {"code": code_of(dara.user)}).headers["Location"].startswith(LOGIN)
     monkeypatch.undo()
     browser = after_password(dara)
-    User.objects.filter(id=dara.user.id).update(is_staff=False)
+    User.objects.filter(id=dara.user.id).update(staff_role="")
     assert browser.post(CODE, {"code": code_of(dara.user)}).headers["Location"].startswith(LOGIN)
 
 

@@ -1,6 +1,7 @@
 """Signing in as staff: one sentence for every failure, and a limit for each account and each address."""
 
 import json
+import re
 import secrets
 from collections.abc import Iterator
 
@@ -49,6 +50,14 @@ def test_it_works_and_begins_a_session_that_can_be_ended() -> None:
     session.refresh_from_db()
     assert session.end_reason == "signed_out"
     assert browser.get(reverse("admin:index")).status_code == 302
+
+
+def test_the_password_is_hidden_and_a_manager_may_fill_it_in() -> None:
+    page = text(Client().get(reverse("admin:login")))
+    (field,) = re.findall(r'<input[^>]*name="password"[^>]*>', page)
+    assert 'type="password"' in field
+    assert 'autocomplete="current-password"' in field
+    assert "onpaste" not in page
 
 
 def test_every_failure_looks_alike() -> None:

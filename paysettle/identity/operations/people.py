@@ -5,9 +5,10 @@ from uuid import UUID
 from paysettle.identity import standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import AdminVerb, LoginSession, Party, PartyState, SessionEnd, User
-from paysettle.identity.operations import live_keys, recording, sessions
+from paysettle.identity.operations import live_keys, recording, sessions, staff
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers, transactions
-from paysettle.kernel.errors import DomainError, NotFound
+from paysettle.kernel.errors import DomainError
 from paysettle.kernel.transactions import Transaction
 
 
@@ -22,8 +23,8 @@ class CannotDisableYourself(DomainError):
 def disable(*, by: Caller, user_id: UUID, reason: str) -> None:
     """Keep a person out, end all their sessions and revoke the API keys they made: the very next call is refused.
 
-    Disabling twice changes nothing. Raises StaffOnly, ReasonMissing, CannotDisableYourself, NotFound,
-    PartyClosed.
+    Members of staff are disabled by those who manage staff. Disabling twice changes nothing. Raises StaffOnly,
+    StaffNotPermitted, ReasonMissing, CannotDisableYourself, NotFound, PartyClosed, LastAdministrator.
     """
     if by.user_id == user_id:
         raise CannotDisableYourself
@@ -33,7 +34,7 @@ def disable(*, by: Caller, user_id: UUID, reason: str) -> None:
 def enable(*, by: Caller, user_id: UUID, reason: str) -> None:
     """Let a person sign in again; ended sessions and keys stay ended.
 
-    Raises StaffOnly, ReasonMissing, NotFound, PartyClosed.
+    Raises StaffOnly, StaffNotPermitted, ReasonMissing, NotFound, PartyClosed.
     """
     _set_active(by=by, user_id=user_id, active=True, reason=reason)
 
@@ -42,14 +43,15 @@ def _set_active(*, by: Caller, user_id: UUID, active: bool, reason: str) -> None
     verb = AdminVerb.ENABLED if active else AdminVerb.DISABLED
 
     def work(tx: Transaction) -> None:
-        stored_reason = recording.check_staff(by, reason=reason)
-        user = User.objects.select_for_update().filter(id=user_id).first()
-        if user is None:
-            raise NotFound
+        user = staff.lock(user_id)
+        needed = staff.needed_to_touch(user, StaffPermission.PERSON_DISABLE)
+        stored_reason = recording.check_staff(by, needed, reason=reason)
         if Party.objects.filter(id=user.own_party_id, state=PartyState.CLOSED).exists():
             raise standing.PartyClosed
         if user.is_active == active:
             return
+        if not active:
+            staff.keep_an_administrator(user)
         now = tx.read_clock()
         User.objects.filter(id=user.id).update(is_active=active, version=user.version + 1)
         if not active:

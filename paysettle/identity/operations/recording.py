@@ -8,8 +8,10 @@ from structlog.contextvars import get_contextvars
 
 from paysettle.events import log
 from paysettle.events.log import NewEvent
+from paysettle.identity import roles
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import AdminAction, AdminVerb, LoginSession, User
+from paysettle.identity.roles import StaffPermission
 from paysettle.identity.standing import SecondFactorRequired
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError
@@ -33,6 +35,17 @@ class StaffOnly(DomainError):
     title = "Only staff may do this."
 
 
+class StaffNotPermitted(DomainError):
+    """The caller is staff, in a role that does not allow this; `permission` names what is missing."""
+
+    code = "staff_not_permitted"
+    status = 403
+    title = "Your staff role does not allow this."
+
+    def __init__(self, permission: StaffPermission) -> None:
+        super().__init__(f"{self.title} It needs the permission {permission}.", permission=permission.value)
+
+
 def event(
     *, stream: str, version: int, type_: str, actor: str, party: str, at: datetime, data: dict[str, Any] | None = None
 ) -> None:
@@ -53,29 +66,31 @@ def event(
     )
 
 
-def check_staff(by: Caller, *, reason: str) -> str:
-    """Return the reason in its stored form; ask inside the transaction.
+def need_staff(by: Caller, needed: StaffPermission) -> None:
+    """Raise unless the caller may do this to others; ask inside the transaction.
 
-    Raises StaffOnly, SecondFactorRequired, ReasonMissing.
+    Raises StaffOnly, SecondFactorRequired (their session has not shown one), StaffNotPermitted.
     """
     if by.key_id is not None:
         raise StaffOnly  # no machine is staff, whoever made its key
-    # Without a user the caller is an operator at the command line, who could change the tables as well.
-    if by.user_id is not None and not is_staff(by):
+    if by.user_id is None:
+        return  # an operator at the command line, who could change the tables as well
+    role = User.objects.filter(id=by.user_id, is_active=True).values_list("staff_role", flat=True).first()
+    if not role:
         raise StaffOnly
+    if not LoginSession.objects.filter(id=by.session_id, user_id=by.user_id, second_factor_at__isnull=False).exists():
+        raise SecondFactorRequired
+    if not roles.staff_allows(role, needed):
+        raise StaffNotPermitted(needed)
+
+
+def check_staff(by: Caller, needed: StaffPermission, *, reason: str) -> str:
+    """Return the reason in its stored form; raise what `need_staff` raises, or ReasonMissing."""
+    need_staff(by, needed)
     stored = reason.strip()
     if not 1 <= len(stored) <= REASON_LENGTH_MAX or not all(line.isprintable() for line in stored.splitlines()):
         raise ReasonMissing
     return stored
-
-
-def is_staff(by: Caller) -> bool:
-    """Tell whether a person is staff; raise SecondFactorRequired if so and their session has not shown one."""
-    if not User.objects.filter(id=by.user_id, is_staff=True, is_active=True).exists():
-        return False
-    if not LoginSession.objects.filter(id=by.session_id, user_id=by.user_id, second_factor_at__isnull=False).exists():
-        raise SecondFactorRequired
-    return True
 
 
 def admin_action(

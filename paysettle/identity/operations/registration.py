@@ -9,18 +9,20 @@ from paysettle.identity.caller import Caller
 from paysettle.identity.models import Membership, Party, PartyKind, User
 from paysettle.identity.operations import handles, recording
 from paysettle.identity.operations.addresses import attach
-from paysettle.identity.roles import Role
+from paysettle.identity.roles import Role, StaffRole
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.transactions import Transaction
 
 
-def register(*, handle: str, email: str, password: str, verified: bool = False, superuser: bool = False) -> User:
+def register(
+    *, handle: str, email: str, password: str, verified: bool = False, staff_role: StaffRole | None = None
+) -> User:
     """Register a person and return the user.
 
     With `verified` the address counts as verified at once. Raises HandleInvalid, HandleTaken, HandleLookalike, and with
-    `verified` AddressTaken. A superuser is a person like any other and gets a party too: whoever acts in this system
-    acts for a party, and every token and every event names it. The password is taken as it is: its rules are those of
-    the door.
+    `verified` AddressTaken. A member of staff is a person like any other and gets a party too: whoever acts in this
+    system acts for a party, and every token and every event names it. The password is taken as it is: its rules are
+    those of the door.
     """
     handles.check_form(handle)
     address = email.strip().lower()
@@ -34,8 +36,7 @@ def register(*, handle: str, email: str, password: str, verified: bool = False, 
             email=address,
             password=encoded,
             own_party=party,
-            is_staff=superuser,
-            is_superuser=superuser,
+            staff_role=staff_role or "",
             date_joined=now,
         )
         user.save(force_insert=True)

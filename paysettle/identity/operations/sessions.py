@@ -14,6 +14,7 @@ from paysettle.identity import devices, session_keys, timeouts
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, SessionEnd, User
 from paysettle.identity.operations import recording
+from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError, NotFound
 from paysettle.kernel.jobs import Fence, Job
@@ -156,7 +157,11 @@ def end_live(sessions: "QuerySet[LoginSession]", *, reason: SessionEnd, by: Call
 def _may_end(by: Caller, user_id: UUID) -> bool:
     if by.user_id is None or by.user_id == user_id:
         return True
-    return recording.is_staff(by)
+    try:
+        recording.need_staff(by, StaffPermission.SESSIONS_END)
+    except (recording.StaffOnly, recording.StaffNotPermitted):
+        return False
+    return True
 
 
 def _self_caller(user: User) -> Caller:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, User
 from paysettle.identity.operations import refresh_tokens, registration, sessions
+from paysettle.identity.roles import StaffRole
 from paysettle.identity.tests.app_client import PASSWORD, App
 from tests.codes import give_second_factor
 
@@ -40,7 +41,8 @@ def person(name: str, *, staff: bool = False) -> Person:
     """Make somebody whose handle begins with the name; staff have a second factor and have shown it."""
     handle = f"{name}-{secrets.token_hex(4)}"
     email = f"{handle}@example.org"
-    user = registration.register(handle=handle, email=email, password=PASSWORD, verified=True, superuser=staff)
+    role = StaffRole.ADMINISTRATOR if staff else None
+    user = registration.register(handle=handle, email=email, password=PASSWORD, verified=True, staff_role=role)
     if staff:
         give_second_factor(user)
     return Person(user, sessions.begin(user, secrets.token_hex(16), second_factor=staff), email)

@@ -328,7 +328,7 @@ def test_a_key_is_no_session(place: str) -> None:
 
 def test_the_key_of_a_member_of_staff_is_no_member_of_staff() -> None:
     ana, ben = person("ana"), person("ben")
-    User.objects.filter(id=ana.user.id).update(is_staff=True)
+    User.objects.filter(id=ana.user.id).update(staff_role="administrator")
     with pytest.raises(StaffOnly):
         people.disable(by=machines.caller(new_key(ana)), user_id=ben.user.id, reason="a test")
     people.disable(by=ana.caller, user_id=ben.user.id, reason="a test")

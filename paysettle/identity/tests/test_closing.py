@@ -202,7 +202,7 @@ def test_once_it_is_all_settled_the_account_closes() -> None:
 
 def test_somebody_of_the_staff_does_not_close_themself() -> None:
     ana = person("ana")
-    User.objects.filter(id=ana.user.id).update(is_staff=True)
+    User.objects.filter(id=ana.user.id).update(staff_role="auditor")
     LoginSession.objects.filter(id=ana.session.id).update(second_factor_at=Now())
     assert reasons(close(ana)) == {"staff": 1}
 

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from paysettle.identity import queries
 from paysettle.identity.management.commands.create_admin import PASSWORD_VARIABLE
 from paysettle.identity.models import User
+from paysettle.identity.roles import StaffRole
 from paysettle.identity.tests.app_client import PASSWORD
 
 
@@ -24,8 +25,8 @@ def test_with_the_password_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     call_command("create_admin", **admin, stdout=out)
     assert PASSWORD not in out.getvalue()
     user = User.objects.get(username=admin["username"])
-    assert user.is_superuser
-    assert user.is_staff
+    assert user.staff_role == StaffRole.ADMINISTRATOR
+    assert (user.is_staff, user.is_superuser) == (True, False)
     assert queries.people_with_verified_address(admin["email"]) == [user]
 
 

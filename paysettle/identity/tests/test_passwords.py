@@ -74,6 +74,17 @@ def test_the_old_password_is_needed_and_the_new_one_must_be_good() -> None:
         assert change(phone, new=weak) == 400
 
 
+@pytest.mark.parametrize("password", ["onlylowercaseletters", "é中文 and a snowman ☃", "Long" * 32])
+def test_a_password_is_whatever_somebody_likes(password: str) -> None:
+    """Any characters, and many of them; in other letters, or cut, it is another one."""
+    ana = person("ana")
+    phone, _ = devices(ana)
+    assert change(phone, new=password) == 200
+    for other in (password.swapcase(), password[:-1]):
+        assert App().sign_in(other, username=ana.handle).status == 400
+    assert App().sign_in(password, username=ana.handle).status == 200
+
+
 def test_a_reset_by_code_ends_every_session() -> None:
     ana = person("ana")
     phone, laptop = devices(ana)

@@ -13,6 +13,7 @@ from django.core.validators import validate_email
 from paysettle.identity.models import User
 from paysettle.identity.operations import registration
 from paysettle.identity.passwords import check_new_password
+from paysettle.identity.roles import StaffRole
 from paysettle.kernel.command import DatabaseCommand
 from paysettle.kernel.errors import DomainError
 
@@ -20,7 +21,7 @@ PASSWORD_VARIABLE = "PAYSETTLE_ADMIN_PASSWORD"  # noqa: S105 - the name of a var
 
 
 class Command(DatabaseCommand):
-    """Make a superuser with a verified address. There is no default password."""
+    """Make a member of staff who is administrator, with a verified address. There is no default password."""
 
     help = f"The password is read from {PASSWORD_VARIABLE}, or asked for; with --generate one is made and shown once."
 
@@ -34,7 +35,8 @@ class Command(DatabaseCommand):
         try:
             validate_email(email)
             check_new_password(password, User(username=username, email=email))
-            registration.register(handle=username, email=email, password=password, verified=True, superuser=True)
+            role = StaffRole.ADMINISTRATOR
+            registration.register(handle=username, email=email, password=password, verified=True, staff_role=role)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         except DomainError as error:
