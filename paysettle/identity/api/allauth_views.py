@@ -11,16 +11,16 @@ from allauth.headless.account import views as account
 from allauth.headless.mfa import inputs, response
 from allauth.headless.mfa import views as mfa
 from allauth.mfa.adapter import get_adapter
-from allauth.mfa.base.internal.flows import check_rate_limit
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from paysettle.api import problems
+from paysettle.api import problems, throttling
 from paysettle.identity import browser_sessions
 from paysettle.identity.operations import second_factors
 from paysettle.identity.operations.second_factors import WrongCode
+from paysettle.kernel import throttles
 from paysettle.kernel.errors import DomainError
 
 
@@ -42,13 +42,13 @@ class _SpendingTheCode:
     cleaned_data: dict[str, Any]
 
     def clean_code(self) -> str:
-        forget_failures = check_rate_limit(self.user)
+        slot = throttles.take(throttling.WRONG_CODE, str(self.user.pk))
         code: str = self.cleaned_data["code"]
         try:
             self.authenticator = second_factors.spend(by=self.user, code=code)
         except WrongCode:
             raise get_adapter().validation_error("incorrect_code") from None
-        forget_failures()
+        throttles.give_back(slot)
         return code
 
 

@@ -15,13 +15,14 @@ from uuid import UUID
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client, override_settings
 
 from paysettle.commands import worker
 from paysettle.events.models import Event
 from paysettle.identity import api_keys as known
 from paysettle.identity import roles
-from paysettle.identity.models import ApiKey, Membership, User
+from paysettle.identity.models import ApiKey, LoginSession, Membership, User
 from paysettle.identity.operations import api_keys, members, people
 from paysettle.identity.operations.recording import StaffOnly
 from paysettle.identity.roles import Permission, Role
@@ -329,6 +330,7 @@ def test_a_key_is_no_session(place: str) -> None:
 def test_the_key_of_a_member_of_staff_is_no_member_of_staff() -> None:
     ana, ben = person("ana"), person("ben")
     User.objects.filter(id=ana.user.id).update(staff_role="administrator")
+    LoginSession.objects.filter(id=ana.session.id).update(second_factor_at=Now())
     with pytest.raises(StaffOnly):
         people.disable(by=machines.caller(new_key(ana)), user_id=ben.user.id, reason="a test")
     people.disable(by=ana.caller, user_id=ben.user.id, reason="a test")
