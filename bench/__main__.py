@@ -29,7 +29,10 @@ def main() -> int:
     records, facts = Records(), machine.facts(folder)
     facts["repeats"] = options.repeats
     try:
-        _measure(records, facts, folder, options, full=arguments.full)
+        if arguments.large:
+            _measure_large_alone(records, facts, folder, options)
+        else:
+            _measure(records, facts, folder, options, full=arguments.full)
     except Void as reason:
         say(f"VOID: {reason}")
         report.write(report.void(str(reason), facts))
@@ -37,6 +40,8 @@ def main() -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     found = report.document(records, facts)
+    if arguments.large:
+        found = report.beside_the_last(found)
     report.write(found)
     for figure in FIGURES:
         verdict = found["verdicts"][figure.key]
@@ -64,6 +69,13 @@ def _measure(records: Records, facts: dict[str, Any], folder: Path, options: Opt
     if full:
         sizes = large.measure(generator, records, driver, folder / "large", options, processes=rounds.processes)
         facts["large"] = sizes
+
+
+def _measure_large_alone(records: Records, facts: dict[str, Any], folder: Path, options: Options) -> None:
+    driver = _driver(drivers.pymysql(folder))
+    processes = report.last()["facts"]["processes"]
+    facts["large"] = large.measure(Generator(), records, driver, folder / "large", options, processes=processes)
+    facts["driver"] = driver.name
 
 
 def _elsewhere(
@@ -100,6 +112,9 @@ def _driver(otherwise: Driver) -> Driver:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="How fast is it?")
     parser.add_argument("--full", action="store_true", help="five million entries as well, and little memory")
+    parser.add_argument(
+        "--large", action="store_true", help="what --full adds alone, beside the figures of the last run"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="short loads, to see that it works; no figures to keep")
     parser.add_argument("--results", type=Path, help="write the results here, and leave the committed ones alone")

@@ -71,6 +71,26 @@ def document(records: Records, facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def last() -> dict[str, Any]:
+    """Return the run that is written down."""
+    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return found
+
+
+def beside_the_last(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the last run with what this one has measured in its place, and when that was."""
+    merged = last()
+    for figure in FIGURES:
+        if found["ranges"][figure.key] is not None:
+            merged[figure.key] = found[figure.key]
+            merged["ranges"][figure.key] = found["ranges"][figure.key]
+            merged["verdicts"][figure.key] = found["verdicts"][figure.key]
+    merged["points"] |= found["points"]
+    merged["facts"]["large"] = {**found["facts"]["large"], "measured_at": found["measured_at"]}
+    merged["verified"] += found["verified"]
+    return merged
+
+
 def void(reason: str, facts: dict[str, Any]) -> dict[str, Any]:
     """Return what is left of a run whose figures mean nothing."""
     figures = {figure.key: None for figure in FIGURES}

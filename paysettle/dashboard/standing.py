@@ -1,4 +1,7 @@
-"""The pages that disable and enable a person or a party: GET says what will happen, POST with a reason does it."""
+"""The pages that disable and enable a person or a party, or sign a person out.
+
+GET says what will happen, POST with a reason does it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,14 +33,17 @@ Act = Callable[[Caller, UUID, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of standing: what the button says, what it takes, what will happen, and the operation that does it."""
+    """A change of standing: what the button says, what it takes, what will happen, and the operation that does it.
+
+    `leaves_active` is what the record is afterwards; None for what can be done at any time.
+    """
 
     verb: str
     needs: StaffPermission
     title: str
     done: str
     sentences: tuple[str, ...]
-    leaves_active: bool
+    leaves_active: bool | None
     act: Act
 
 
@@ -63,6 +69,18 @@ PERSON = (
         ("They can sign in again.", "Sessions that have ended stay ended."),
         leaves_active=True,
         act=lambda by, id_, reason: people.enable(by=by, user_id=id_, reason=reason),
+    ),
+    Change(
+        "sign-out",
+        StaffPermission.SESSIONS_END,
+        "Sign out",
+        "signed out",
+        (
+            "All their sessions end at once: the next request of every browser and app is refused.",
+            "They can sign in again at once.",
+        ),
+        leaves_active=None,
+        act=lambda by, id_, reason: people.sign_out(by=by, user_id=id_, reason=reason),
     ),
 )
 PARTY = (
@@ -112,7 +130,7 @@ class StandingAdmin(ReadOnlyAdmin):
         return [*own, *super().get_urls()]
 
     def commands(self, record: Any) -> list[Command]:
-        """Return the one change that is possible now."""
+        """Return the changes that are possible now."""
         return [
             Command(change.title, reverse(f"admin:{self._page_name(change)}", args=[record.pk]), change.needs)
             for change in self.changes

@@ -397,6 +397,7 @@ class AdminVerb(models.TextChoices):
     CLOSED = "closed"
     APPOINTED = "appointed"
     DISMISSED = "dismissed"
+    SIGNED_OUT = "signed_out"
 
 
 class AdminAction(InsertOnlyModel):

@@ -16,7 +16,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from paysettle.api import throttling
-from paysettle.identity import addresses, queries
+from paysettle.identity import addresses, personal, queries
 from paysettle.identity.models import User
 from paysettle.kernel import throttles
 from paysettle.kernel.throttles import Slot
@@ -47,7 +47,7 @@ def succeeded(slots: list[Slot], *, address: str, user_id: UUID) -> None:
 def begin_anew(user: User, *, address: str) -> None:
     """Forget the wrong passwords of somebody who has just chosen another one, at that address."""
     place = network_of(address)
-    for name in (_account(user.username, ""), _account("", user.email)):
+    for name in (_account(user.username, ""), _account("", personal.email_of(user))):
         throttles.clear(throttling.WRONG_FROM_ADDRESS_TO_ACCOUNT, f"{name} {place}")
     throttles.mark(_KNOWN, f"{user.id} {place}", life=ADDRESS_KNOWN_FOR)
 

@@ -194,7 +194,7 @@ def test_staff_without_one_can_do_nothing_by_the_api_either() -> None:
     with pytest.raises(SecondFactorRequired):
         people.disable(by=nora.caller, user_id=ana.user.id, reason="because")
     with pytest.raises(SecondFactorRequired):
-        sessions.end_all(by=nora.caller, user_id=ana.user.id)
+        people.sign_out(by=nora.caller, user_id=ana.user.id, reason="because")
     assert User.objects.get(id=ana.user.id).is_active
     give_second_factor(nora.user)
     sessions.renew(session_id=nora.session.id, second_factor=True)

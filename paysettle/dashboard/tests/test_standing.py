@@ -56,6 +56,18 @@ def test_a_person_is_out_at_once_and_comes_back(staff: Client, boss: Person) -> 
     ]
 
 
+def test_a_person_is_signed_out_and_may_come_back_at_once(staff: Client) -> None:
+    dara = member("dara")
+    daras = browser_of(dara)
+    assert "They can sign in again at once." in text(staff.get(person_url("sign-out", dara)))
+    assert daras.get(reverse("admin:index")).status_code == 200, "looking changes nothing"
+    answer = staff.post(person_url("sign-out", dara), {"reason": "a lost phone"}, follow=True)
+    assert f"{dara.handle} is signed out." in text(answer)
+    assert "a lost phone" in text(answer)
+    assert daras.get(reverse("admin:index")).status_code == 302
+    assert browser_of(dara).get(reverse("admin:index")).status_code == 200
+
+
 def test_a_party_cannot_pay_any_more(staff: Client) -> None:
     ana, ben = person("ana"), person("ben")
     deposit(ana, 100)

@@ -1,4 +1,4 @@
-"""Disabling people and letting them back in."""
+"""Disabling people, letting them back in, and signing them out."""
 
 from uuid import UUID
 
@@ -37,6 +37,26 @@ def enable(*, by: Caller, user_id: UUID, reason: str) -> None:
     Raises StaffOnly, StaffNotPermitted, ReasonMissing, NotFound, PartyClosed.
     """
     _set_active(by=by, user_id=user_id, active=True, reason=reason)
+
+
+def sign_out(*, by: Caller, user_id: UUID, reason: str) -> None:
+    """End all sessions of a person, who may sign in again at once.
+
+    Raises StaffOnly, StaffNotPermitted, ReasonMissing, NotFound.
+    """
+
+    def work(tx: Transaction) -> None:
+        user = staff.lock(user_id)
+        stored_reason = recording.check_staff(
+            by, staff.needed_to_touch(user, StaffPermission.SESSIONS_END), reason=reason
+        )
+        now = tx.read_clock()
+        sessions.end_live(LoginSession.objects.filter(user=user), reason=SessionEnd.REVOKED, by=by, at=now)
+        recording.admin_action(
+            by=by, subject_kind="user", subject_id=user.id, verb=AdminVerb.SIGNED_OUT, reason=stored_reason, at=now
+        )
+
+    transactions.run(work)
 
 
 def _set_active(*, by: Caller, user_id: UUID, active: bool, reason: str) -> None:

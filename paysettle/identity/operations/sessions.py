@@ -112,18 +112,6 @@ def end(*, by: Caller, session_id: UUID) -> None:
     transactions.run(work)
 
 
-def end_all(*, by: Caller, user_id: UUID) -> int:
-    """End all sessions of a person, one's own or as staff anybody's; return how many there were. Raises NotFound."""
-
-    def work(tx: Transaction) -> int:
-        if not _may_end(by, user_id):
-            raise NotFound
-        of_user = LoginSession.objects.filter(user_id=user_id)
-        return end_live(of_user, reason=SessionEnd.REVOKED, by=by, at=tx.read_clock())
-
-    return transactions.run(work)
-
-
 def end_with_django_session(key_digest: bytes) -> None:
     """End the session whose Django session has just ended; a Django session without one is passed over."""
     ending = LoginSession.objects.filter(django_session=key_digest, ended_at=None)

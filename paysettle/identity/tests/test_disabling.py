@@ -151,14 +151,14 @@ def test_ending_sessions() -> None:
     app = ana.app()
     with pytest.raises(NotFound):
         sessions.end(by=ben.caller, session_id=ana.session.id)
-    with pytest.raises(NotFound):
-        sessions.end_all(by=ben.caller, user_id=ana.user.id)
+    with pytest.raises(StaffOnly):
+        people.sign_out(by=ben.caller, user_id=ana.user.id, reason=REASON)
     sessions.end(by=ana.caller, session_id=ana.session.id)
     sessions.end(by=ana.caller, session_id=ana.session.id)
     assert app.me().code == "session_ended"
     assert Event.objects.filter(stream=identifiers.show("ses", ana.session.id)).count() == 2
     phone, _ = signed_in_twice(ana)
-    assert sessions.end_all(by=ana.caller, user_id=ana.user.id) == 2
+    people.sign_out(by=person("sam", staff=True).caller, user_id=ana.user.id, reason=REASON)
     assert phone.me().code == "session_ended"
     row_keys = [bytes(s.django_session).hex()[:40] for s in LoginSession.objects.filter(user=ana.user)]
     assert not Session.objects.filter(session_key__in=row_keys).exists()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from paysettle.identity import devices, standing, timeouts
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, RefreshToken, SessionEnd
-from paysettle.identity.operations import people, second_factors, sessions
+from paysettle.identity.operations import people, second_factors
 from paysettle.identity.roles import Permission
 from paysettle.identity.standing import SessionEnded, Standing
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, code_mailed_to
@@ -186,8 +186,8 @@ ENDINGS: dict[str, Ending] = {
         other, "POST", f"{PATH}/{identifiers.show('ses', session_of(app).id)}/end"
     ),
     "all others ended": lambda _ana, _app, other: send(other, "POST", f"{PATH}/end-others"),
-    "ended by staff": lambda ana, _app, _other: sessions.end_all(
-        by=person("sam", staff=True).caller, user_id=ana.user.id
+    "ended by staff": lambda ana, _app, _other: people.sign_out(
+        by=person("sam", staff=True).caller, user_id=ana.user.id, reason="a lost phone"
     ),
     "password changed on another device": lambda _ana, _app, other: _change_password(other),
     "password reset": lambda ana, _app, _other: _reset(ana),
