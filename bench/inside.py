@@ -70,7 +70,7 @@ def access_tokens() -> list[str]:
     now = datetime.now(UTC)
     if now - _issued_at > TOKENS_KEPT:
         sessions = LoginSession.objects.select_related("user").order_by("user__username")
-        _tokens = [tokens.issue_access_token(s, s.user, s.user.own_party_id, now) for s in sessions]
+        _tokens = [tokens.issue_access_token(s, s.user, now) for s in sessions]
         _issued_at = now
     return _tokens
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.test import Client as DjangoClient
 
 from tests.people import Person
-from tests.server import Reply, token
+from tests.server import Reply, acting, token
 
 
 class InProcess:
@@ -15,7 +15,7 @@ class InProcess:
 
     def __init__(self, who: Person | None = None) -> None:
         self._client = DjangoClient(raise_request_exception=False)
-        self._headers = {"Authorization": f"Bearer {token(who)}"} if who else {}
+        self._headers = {"Authorization": f"Bearer {token(who)}", **acting(who)} if who else {}
 
     def get(self, path: str, **headers: str) -> Reply:
         """GET a path."""

@@ -10,7 +10,7 @@ from typing import Any
 from urllib3 import HTTPHeaderDict
 
 from tests.people import Person
-from tests.server import Reply, Server, token
+from tests.server import Reply, Server, acting, token
 
 Request = tuple[str, Person, Mapping[str, Any], Mapping[str, str]]
 """A path, who posts to it, the body, further headers (a fresh idempotency key unless one is given)."""
@@ -24,7 +24,7 @@ def released_together(server: Server, requests: Sequence[Request]) -> list[Reply
     ready: list[tuple[socket.socket, bytes]] = []
     for path, who, body, headers in requests:
         bearer = tokens.setdefault(who.user.username, token(who))
-        raw = _raw(server, path, bearer, body, headers)
+        raw = _raw(server, path, bearer, body, {**acting(who), **headers})
         connection = socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(raw[:-1])

@@ -82,7 +82,10 @@ class Client:
     def raw(self, path: str, content: bytes, headers: Mapping[str, str]) -> Reply:
         """POST these bytes with these headers and nothing else but the token."""
         response = self._pool.request(
-            "POST", self.address + path, body=content, headers={"Authorization": f"Bearer {self.token}", **headers}
+            "POST",
+            self.address + path,
+            body=content,
+            headers={"Authorization": f"Bearer {self.token}", **(acting(self._who) if self._who else {}), **headers},
         )
         return _whole(response)
 
@@ -103,6 +106,7 @@ class Client:
     def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Reply:
         if self.token:
             headers.setdefault("Authorization", f"Bearer {self.token}")
+            headers = {**(acting(self._who) if self._who else {}), **headers}
         content = None if body is None else json.dumps(body).encode()
         if content is not None:
             headers.setdefault("Content-Type", "application/json")
@@ -116,9 +120,14 @@ def _whole(response: urllib3.BaseHTTPResponse) -> Reply:
     return Reply(response.status, response.headers, response.data.decode())
 
 
+def acting(who: Person) -> dict[str, str]:
+    """Return the header that names the party somebody acts for, if it is not the one that they are."""
+    return {} if who.party_id == who.user.own_party_id else {"Acting-Party": who.party}
+
+
 def token(who: Person) -> str:
     """Return a fresh access token of a person's session."""
-    return tokens.issue_access_token(who.session, who.user, who.party_id, datetime.now(UTC))
+    return tokens.issue_access_token(who.session, who.user, datetime.now(UTC))
 
 
 class Server:

@@ -11,7 +11,7 @@ from typing import IO, Any, Self
 from urllib3 import HTTPHeaderDict
 
 from tests.people import Person
-from tests.server import Reply, Server, token
+from tests.server import Reply, Server, acting, token
 
 TIMEOUT_S = 30
 LAST_CHUNK = b"0\r\n\r\n"
@@ -27,6 +27,7 @@ def payment_headers(by: Person, **changed: str) -> dict[str, str]:
     """Return what a payment needs beside its body."""
     return {
         "Authorization": f"Bearer {token(by)}",
+        **acting(by),
         "Content-Type": "application/json",
         "Idempotency-Key": secrets.token_hex(12),
         **changed,

@@ -62,15 +62,18 @@ class AccessToken:
     expires_at: datetime
 
 
-def issue_access_token(session: LoginSession, user: User, party_id: UUID, now: datetime) -> str:
-    """Return an access token for a session; it does not outlive the session. Raises KeyFileError without keys."""
+def issue_access_token(session: LoginSession, user: User, now: datetime) -> str:
+    """Return an access token for a session, which it does not outlive. Raises KeyFileError without keys.
+
+    It names the party that the person is: who acts for another one says so with each request.
+    """
     key = jwt_keys.current().signing
     issued_s = int(now.timestamp())
     claims = {
         "iss": settings.PUBLIC_URL,
         "aud": AUDIENCE,
         "sub": identifiers.show("usr", user.id),
-        "party": identifiers.show("par", party_id),
+        "party": identifiers.show("par", user.own_party_id),
         "sid": identifiers.show("ses", session.id),
         "jti": identifiers.show("tok", identifiers.new()),
         "iat": issued_s,

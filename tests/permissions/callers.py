@@ -115,7 +115,7 @@ def _with(bearer: str, somebody: Person) -> Sender:
 def _expired(everybody: Cast) -> Sender:
     owner = everybody.ours.owner
     return _with(
-        tokens.issue_access_token(owner.session, owner.user, owner.user.own_party_id, datetime.now(UTC) - LONG_AGO),
+        tokens.issue_access_token(owner.session, owner.user, datetime.now(UTC) - LONG_AGO),
         owner,
     )
 

@@ -131,7 +131,7 @@ def _batch(world: World) -> str:
 
 def _entry(world: World) -> str:
     pay(world.ben, world.owner, 1)
-    worker.run_until_idle(60, ["dispatch"])
+    worker.run_until_idle(120, ["dispatch"])
     return str(send(world.owner, "GET", "/api/v1/inbox").document["data"][0]["id"])
 
 

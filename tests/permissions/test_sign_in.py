@@ -33,7 +33,7 @@ def _anonymous(_: Device) -> Send:
 
 def _expired(of: Device) -> Send:
     who = of.who
-    token = tokens.issue_access_token(who.session, who.user, who.party_id, datetime.now(UTC) - LONG_AGO)
+    token = tokens.issue_access_token(who.session, who.user, datetime.now(UTC) - LONG_AGO)
     return lambda sent: sent.send(App(), Authorization=f"Bearer {token}")
 
 

@@ -140,7 +140,7 @@ def _issue(session: LoginSession, *, now: datetime) -> TokenPair:
         expires_at=session.expires_at,  # absolute: refreshing does not prolong the session
     )
     user = session.user
-    access_token = tokens.issue_access_token(session, user, user.own_party_id, now)
+    access_token = tokens.issue_access_token(session, user, now)
     life = min(tokens.ACCESS_TOKEN_LIFE, session.expires_at - now)
     return TokenPair(access_token=access_token, refresh_token=refresh_token, expires_in=int(life.total_seconds()))
 

@@ -427,7 +427,7 @@ def test_owners_and_admins_are_told() -> None:
     made = create(admin).document
     rotated = companies.send(admin, "POST", f"{PATH}/{made['id']}/rotate", {"overlap_s": 0}).document
     companies.send(admin, "POST", f"{PATH}/{rotated['id']}/revoke")
-    worker.run_until_idle(60, ["dispatch"])
+    worker.run_until_idle(120, ["dispatch"])
     told = entry_documents(inbox_of(firm.party.id).order_by("created_at", "id"))
     assert [(one["kind"], one["data"]["subject"]) for one in told] == [
         ("api_key_made", made["id"]),

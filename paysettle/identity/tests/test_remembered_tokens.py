@@ -36,7 +36,7 @@ def key_file(tmp_path: Path) -> Iterator[Path]:
 
 def remembered(who: Person, now: datetime) -> str:
     """Return a token that has been verified before."""
-    token = tokens.issue_access_token(who.session, who.user, who.user.own_party_id, now)
+    token = tokens.issue_access_token(who.session, who.user, now)
     verify_access_token(token, now)
     return token
 

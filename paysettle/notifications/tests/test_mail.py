@@ -46,7 +46,7 @@ def _paid() -> tuple[Person, Person]:
     ana, ben = person("ana"), person("ben")
     deposit(ana, 5000)
     pay(ana, ben, 1250)
-    worker.run_until_idle(30, ["dispatch"])
+    worker.run_until_idle(120, ["dispatch"])
     return ana, ben
 
 
