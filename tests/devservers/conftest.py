@@ -2,6 +2,12 @@
 
 import pytest
 
+from devservers.kafka import Kafka
+from devservers.mariadb import MariaDB
+from devservers.mysql import MySQL
+
+OURS = (MariaDB, MySQL, Kafka)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Describe the markers."""
@@ -12,3 +18,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def database() -> None:
     """Stand in the way of the fixture of that name that makes and migrates a database."""
+
+
+@pytest.fixture(autouse=True)
+def _no_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget servers that this suite itself runs beside: they are not the ones to test."""
+    for server in OURS:
+        monkeypatch.delenv(server.address_variable, raising=False)
+        monkeypatch.delenv(server.missing_variable, raising=False)
