@@ -153,7 +153,8 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
 ACCOUNT_PRESERVE_USERNAME_CASING = False
 # Nor anything that looks like one of these (`identity/handles.py`).
 ACCOUNT_USERNAME_BLACKLIST = [
-    "admin", "administrator", "help", "operator", "paysettle", "root", "security", "staff", "support", "system",
+    "admin", "administrator", "billing", "help", "official", "operator", "paysettle", "root", "security", "staff",
+    "support", "system", "treasury",
 ]  # fmt: skip
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True

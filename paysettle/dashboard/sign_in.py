@@ -109,7 +109,9 @@ def set_up_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     if request.method == "POST":
         try:
             slot = throttles.take(throttling.WRONG_CODE, str(user.pk))
-            shown["codes"] = second_factors.add(by=user, secret=secret, code=_code(request))
+            shown["codes"] = second_factors.add(
+                by=user, secret=secret, code=_code(request), session_id=browser_sessions.require(request).id
+            )
             throttles.give_back(slot)
             totp.clear_totp_secret(request)
             browser_sessions.renew(request, second_factor=True)

@@ -108,11 +108,12 @@ _LIVE_SESSIONS = (
 _ACTIVE_USERS = "SELECT id FROM identity_user WHERE is_active AND id IN ({values})"
 _MEMBERSHIPS = "SELECT user_id, party_id, role FROM identity_membership WHERE user_id IN ({values})"
 _LIVE_KEYS = (
-    "SELECT k.id, k.made_by_id, k.party_id, k.scopes FROM identity_api_key k JOIN identity_user u"
+    "SELECT k.id, k.made_by_id, k.party_id, k.scopes, u.staff_role <> '' FROM identity_api_key k JOIN identity_user u"
     " ON u.id = k.made_by_id WHERE k.revoked_at IS NULL AND k.expires_at > %s AND u.is_active AND k.id IN ({values})"
 )
 _LIVE_KEY = (
-    "SELECT k.scopes, m.role, p.state FROM identity_api_key k JOIN identity_user u ON u.id = k.made_by_id"
+    "SELECT k.scopes, m.role, p.state, u.staff_role <> ''"
+    " FROM identity_api_key k JOIN identity_user u ON u.id = k.made_by_id"
     " LEFT JOIN identity_membership m ON m.user_id = u.id AND m.party_id = k.party_id AND m.party_id = %s"
     " LEFT JOIN identity_party p ON p.id = m.party_id"
     " WHERE k.id = %s AND k.made_by_id = %s AND k.revoked_at IS NULL AND k.expires_at > %s AND u.is_active"
@@ -187,9 +188,10 @@ def _check_key(caller: Caller, needed: Permission | None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_LIVE_KEY, key)
         row = cursor.fetchone()
-    scopes, role, state = row or ("", None, None)
+    scopes, role, state, of_staff = row or ("", None, None, False)
     _judge_key(
         None if row is None else scopes.split(),
+        of_staff=bool(of_staff),
         role=None if role is None else Role(role),
         party_is_active=state == "active",
         needed=needed,
@@ -202,14 +204,22 @@ def _now() -> str:
 
 
 def _judge_key(
-    scopes: Collection[str] | None, *, role: Role | None, party_is_active: bool, needed: Permission | None
+    scopes: Collection[str] | None,
+    *,
+    of_staff: bool,
+    role: Role | None,
+    party_is_active: bool,
+    needed: Permission | None,
 ) -> None:
-    """Hold the rules for an API key: its own (None: it is not live), then those for its maker."""
+    """Hold the rules for an API key: its own (None: it is not live), then those for its maker.
+
+    A key shows no second factor, so those of staff do nothing as long as their maker is staff.
+    """
     if scopes is None:
         raise InvalidApiKey
     if needed is None:
         raise PersonOnly
-    _judge(session_is_live=True, factor_missing=False, role=role, party_is_active=party_is_active, needed=None)
+    _judge(session_is_live=True, factor_missing=of_staff, role=role, party_is_active=party_is_active, needed=None)
     if needed not in scopes or needed not in roles.FOR_KEYS:
         raise ScopeMissing(needed)
     if not roles.allows(role, needed):  # type: ignore[arg-type]  # without a role it has been refused
@@ -263,11 +273,11 @@ class Standing:
         return {bytes(user) for (user,) in self._user_rows.rows}
 
     @cached_property
-    def _live_keys(self) -> dict[tuple[bytes, bytes], tuple[bytes, Collection[str]]]:
-        """Return the party and the scopes of each live key, by its id and maker."""
+    def _live_keys(self) -> dict[tuple[bytes, bytes], tuple[bytes, Collection[str], bool]]:
+        """Return party and scopes of each live key, and whether its maker is staff, by its id and maker."""
         return {
-            (bytes(key), bytes(maker)): (bytes(party), scopes.split())
-            for key, maker, party, scopes in self._key_rows.rows
+            (bytes(key), bytes(maker)): (bytes(party), scopes.split(), bool(of_staff))
+            for key, maker, party, scopes, of_staff in self._key_rows.rows
         }
 
     @cached_property
@@ -317,10 +327,11 @@ class Standing:
     def _admit_key(self, caller: Caller, needed: Permission) -> None:
         user, acted_for = caller.person_id.bytes, caller.party_id.bytes
         live = self._live_keys.get((caller.key_id.bytes, user))  # type: ignore[union-attr]
-        owner, scopes = live or (b"", None)
+        owner, scopes, of_staff = live or (b"", None, False)
         party = self._parties.get(acted_for)
         _judge_key(
             scopes,
+            of_staff=of_staff,
             role=self._roles.get((user, acted_for)) if owner == acted_for else None,
             party_is_active=party is not None and party.active,
             needed=needed,

@@ -273,7 +273,7 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     ),
     "get_approval_policy": lambda world: Request("GET", _policy(world)),
     "set_approval_policy": lambda world: Request(
-        "POST", _policy(world), {"time_zone": "Europe/Lisbon", "rules": []}, if_match=_etag(world, _policy(world))
+        "POST", _policy(world), {"time_zone": "UTC", "rules": []}, if_match=_etag(world, _policy(world))
     ),
     "list_invitations": lambda world: Request("GET", f"{world.company.path}/invitations"),
     "invite_member": lambda world: Request(

@@ -100,7 +100,12 @@ class TotpView(_Refusing, mfa.ManageTOTPView):  # type: ignore[misc]
 
     def post(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
         raise_if_reauthentication_required(request, app="allauth.mfa")
-        second_factors.add(by=_person(request), secret=self.input.secret, code=self.input.cleaned_data["code"])
+        second_factors.add(
+            by=_person(request),
+            secret=self.input.secret,
+            code=self.input.cleaned_data["code"],
+            session_id=browser_sessions.require(request).id,
+        )
         totp.clear_totp_secret(request)
         browser_sessions.renew(request, second_factor=True)
         done: HttpResponse = response.TOTPResponse(request, self._get_authenticator())

@@ -22,7 +22,7 @@ from paysettle.identity.api.documents import (
 from paysettle.identity.authentication import Needs, caller_of
 from paysettle.identity.operations import api_keys
 from paysettle.identity.operations.api_keys import NAME_LENGTH_MAX, NETWORKS_MAX, OVERLAP_DEFAULT, OVERLAP_MAX, NewKey
-from paysettle.identity.roles import Permission
+from paysettle.identity.roles import FOR_KEYS, Permission
 
 DAYS_DEFAULT = 90
 
@@ -134,7 +134,7 @@ def _shown_once(made: NewKey) -> Response:
 def _scopes(fields: Fields) -> frozenset[Permission]:
     named = fields.entries("scopes", most=len(_PERMISSIONS))
     if not all(name in _PERMISSIONS for name in named):
-        fields.refuse("scopes", "not_a_choice", f"A list of {', '.join(_PERMISSIONS)} is expected.")
+        fields.refuse("scopes", "not_a_choice", f"A list of {', '.join(sorted(FOR_KEYS))} is expected.")
     return frozenset(Permission(name) for name in named if name in _PERMISSIONS)
 
 

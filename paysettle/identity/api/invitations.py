@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from paysettle.api import body, pagination, schemas, throttling
 from paysettle.api.validators import Fields
-from paysettle.identity import documents, queries
+from paysettle.identity import addresses, documents, queries
 from paysettle.identity.api.documents import (
     ACCEPTANCE,
     EMAIL_LENGTH_MAX,
@@ -25,6 +25,7 @@ from paysettle.identity.api.members import read_role
 from paysettle.identity.authentication import Needs, caller_of
 from paysettle.identity.operations import invitations
 from paysettle.identity.roles import Permission
+from paysettle.kernel import throttles
 
 
 class Invitations(APIView):
@@ -58,6 +59,7 @@ class Invitations(APIView):
         email = read_email(fields)
         role = read_role(fields)
         fields.check()
+        throttles.take(throttling.MAIL, f"invitation {addresses.normal(email)}")
         made = invitations.make(by=caller_of(request), email=email, role=role)
         return Response(documents.invitations([made])[0], status=201)
 

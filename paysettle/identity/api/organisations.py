@@ -63,7 +63,7 @@ class OrganisationDetail(APIView):
 class RegistrationChange(APIView):
     """What the register says of an organisation."""
 
-    needs = Needs(post=Permission.OWNERS_MANAGE)
+    needs = Needs(post=Permission.OWNERS_MANAGE, fresh=True)
 
     @extend_schema(
         operation_id="change_registration",

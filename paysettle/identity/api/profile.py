@@ -17,7 +17,7 @@ from paysettle.identity.personal import FULL_NAME_LENGTH_MAX
 class ProfileView(APIView):
     """The person's own profile."""
 
-    needs = Needs(get=None, post=None)  # the person's own business, whomever they act for
+    needs = Needs(get=None, post=None, fresh=True)  # the person's own business, whomever they act for
 
     @extend_schema(operation_id="get_profile", responses=schemas.answers(200, PROFILE, 401, 403))
     def get(self, request: Request) -> Response:

@@ -58,9 +58,13 @@ class ThrottledSignIn:
         if request.method in {"GET", "HEAD", "OPTIONS"} and address != CHECKS_A_CODE_BY_GET:
             return None
         try:
-            throttles.take(LIMITS.get(address, throttling.OTHER_SIGN_IN), network_of(peer.address_of(request)))
+            place = network_of(peer.address_of(request))
+            throttles.take(LIMITS.get(address, throttling.OTHER_SIGN_IN), place)
             if address in MAILS and request.method == "POST":
-                throttles.take(throttling.MAIL, addresses.normal(_email(request)))
+                # For each of them apart, and by place first: who asks for one cannot use up the other, nor alone all.
+                subject = f"{address} {addresses.normal(_email(request))}"
+                throttles.take(throttling.MAIL_FROM_ADDRESS, f"{subject} {place}")
+                throttles.take(throttling.MAIL, subject)
         except DomainError as refusal:
             return problems.response(refusal)
         return None

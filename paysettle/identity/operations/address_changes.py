@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.utils.encoding import force_bytes
 
-from paysettle.identity import address_mail, addresses, personal, queries
+from paysettle.identity import address_mail, addresses, personal, queries, standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import AddressChange, User
 from paysettle.identity.operations import recording
@@ -82,12 +82,13 @@ class WrongAddressCodes(DomainError):
 def ask(*, by: Caller, email: str) -> AddressChange:
     """Send a code to the person's address and another one to the address that shall replace it; return what waits.
 
-    A change that waits is replaced. Raises SameAddress, TooManyAddressChanges, AddressChangeNotSent.
+    A change that waits is replaced. Raises SameAddress, TooManyAddressChanges, AddressChangeNotSent, PartyDisabled.
     """
     old_code, new_code = _new_code(), _new_code()
 
     def work(tx: Transaction) -> tuple[AddressChange, User]:
         user = User.objects.select_for_update().get(id=by.person_id)
+        standing.check(by.acting_for(user.own_party_id), None)
         if addresses.normal(personal.email_of(user)) == addresses.normal(email):
             raise SameAddress
         now = tx.read_clock()
@@ -131,6 +132,7 @@ def confirm(*, by: Caller, email: str, old_code: str, new_code: str) -> None:
 
     def work(tx: Transaction) -> DomainError | None:
         user = User.objects.select_for_update().get(id=by.person_id)
+        standing.check(by.acting_for(user.own_party_id), None)
         now = tx.read_clock()
         waiting = AddressChange.objects.filter(user=user).first()
         if waiting is None or waiting.expires_at <= now or not waiting.attempts_left:

@@ -20,6 +20,9 @@ from paysettle.kernel.errors import DomainError
 from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import Transaction
 
+OF_THE_MACHINE = {"localtime", "Factory"}
+"""Names in the list of zones that are none: what they mean depends on the machine."""
+
 
 class PolicyChanged(DomainError):
     """Somebody has changed the policy since the caller looked at it."""
@@ -76,10 +79,11 @@ def set_limit(
 def set_policy(*, by: Caller, time_zone: str, rules: Iterable[ApprovalRule], expected_version: int) -> ApprovalPolicy:
     """Replace the policy of the acting party, as it stood at `expected_version`, and return it.
 
-    Raises NotFound for what is no organisation, UnknownTimeZone, RuleTwice, PolicyChanged.
+    Raises NotFound for what is no organisation, UnknownTimeZone, RuleTwice, PolicyChanged, and
+    NotPermitted where somebody else than an owner moves the beginning of the day.
     """
     ordered = sorted(rules, key=lambda rule: (rule.currency, rule.from_minor))
-    if time_zone not in available_timezones():
+    if time_zone not in available_timezones() - OF_THE_MACHINE:
         raise UnknownTimeZone(f"There is no time zone {time_zone}. {UnknownTimeZone.title}")
     if len({(rule.currency, rule.from_minor) for rule in ordered}) < len(ordered):
         raise RuleTwice
@@ -90,6 +94,8 @@ def set_policy(*, by: Caller, time_zone: str, rules: Iterable[ApprovalRule], exp
         policy = queries.approval_policy(by)
         if policy.version != expected_version:
             raise PolicyChanged(f"It is at version {policy.version}, you looked at version {expected_version}.")
+        if policy.time_zone != time_zone:  # a new day may begin sooner: limits begin anew with it
+            standing.check(by, Permission.OWNERS_MANAGE)
         policy.time_zone, policy.rules = time_zone, compact_json.dumps(said)
         policy.version += 1
         policy.save()

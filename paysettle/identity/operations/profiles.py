@@ -1,6 +1,6 @@
 """What a person says of themself: a name, and whether they may be found by their e-mail address."""
 
-from paysettle.identity import personal, queries
+from paysettle.identity import personal, queries, standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Profile, User
 from paysettle.identity.operations import recording
@@ -11,11 +11,12 @@ from paysettle.kernel.transactions import Transaction
 def change(*, by: Caller, name: str | None = None, findable_by_email: bool | None = None) -> Profile:
     """Change what a person says of themself and return it; None leaves a part as it is. A name of "" is none.
 
-    It is the person's own, whomever they act for.
+    It is the person's own, whomever they act for. Raises PartyDisabled if the party that they are is.
     """
 
     def work(tx: Transaction) -> Profile:
         user = User.objects.select_for_update().get(id=by.person_id)
+        standing.check(by.acting_for(user.own_party_id), None)
         profile = queries.profile(user.own_party_id)
         new_name = name is not None and name != personal.full_name(profile.party_id)
         new_findable = findable_by_email is not None and findable_by_email != profile.findable_by_email

@@ -5,6 +5,7 @@ holds the lock of the person's row: MySQL and MariaDB could not keep a second on
 """
 
 from datetime import datetime
+from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -12,7 +13,7 @@ from allauth.mfa.totp.internal.auth import TOTP, validate_totp_code
 
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, SessionEnd, User
-from paysettle.identity.operations import recording, sessions
+from paysettle.identity.operations import live_keys, recording, sessions
 from paysettle.kernel import encryption, identifiers, transactions
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.transactions import Transaction
@@ -58,10 +59,12 @@ def has(user: User) -> bool:
     return found
 
 
-def add(*, by: User, secret: str, code: str) -> list[str]:
+def add(*, by: User, secret: str, code: str, session_id: UUID | None = None) -> list[str]:
     """Give a person a second factor, whose secret they show to know by its code; return their recovery codes.
 
-    The code is spent by it. Raises WrongCode, SecondFactorExists.
+    The code is spent by it. Their sessions end but for the one in which it is added (`session_id`, if it is added in
+    one): none of the others has shown it, and the password alone would let them take it away again. Raises WrongCode,
+    SecondFactorExists.
     """
     if not validate_totp_code(secret, code):
         raise WrongCode
@@ -72,7 +75,11 @@ def add(*, by: User, secret: str, code: str) -> list[str]:
             raise SecondFactorExists
         factor = TOTP.activate(user, secret).instance
         codes: list[str] = RecoveryCodes.activate(user).generate_codes()
-        _record(user, "second_factor_added", at=tx.read_clock())
+        now = tx.read_clock()
+        if session_id is not None:
+            others = LoginSession.objects.filter(user=user).exclude(id=session_id)
+            sessions.end_live(others, reason=SessionEnd.REVOKED, by=_own(user), at=now)
+        _record(user, "second_factor_added", at=now)
         return factor, codes
 
     factor, codes = transactions.run(work)
@@ -96,7 +103,7 @@ def remove(*, by: User) -> None:
 
 
 def take_away(*, by: Caller, user: User) -> None:
-    """Remove the second factor that somebody has lost with all recovery codes, and end all their sessions.
+    """Remove the second factor that somebody has lost with all recovery codes; end their sessions and API keys.
 
     For the operator, who has made sure who asks. Raises NoSecondFactor.
     """
@@ -106,6 +113,7 @@ def take_away(*, by: Caller, user: User) -> None:
         now = tx.read_clock()
         _remove(locked, by=by, at=now)
         sessions.end_live(LoginSession.objects.filter(user=locked), reason=SessionEnd.REVOKED, by=by, at=now)
+        live_keys.fall_with_person(user_id=locked.id, by=by, at=now)
 
     transactions.run(work)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import pytest
@@ -21,7 +22,7 @@ from django.test import Client, override_settings
 from paysettle.commands import worker
 from paysettle.events.models import Event
 from paysettle.identity import api_keys as known
-from paysettle.identity import roles
+from paysettle.identity import roles, standing
 from paysettle.identity.models import ApiKey, LoginSession, Membership, User
 from paysettle.identity.operations import api_keys, members, people
 from paysettle.identity.operations.recording import StaffOnly
@@ -334,6 +335,23 @@ def test_the_key_of_a_member_of_staff_is_no_member_of_staff() -> None:
     with pytest.raises(StaffOnly):
         people.disable(by=machines.caller(new_key(ana)), user_id=ben.user.id, reason="a test")
     people.disable(by=ana.caller, user_id=ben.user.id, reason="a test")
+
+
+def test_the_key_of_a_member_of_staff_does_nothing_while_they_are() -> None:
+    """A key shows no second factor. Control: without the question it pays."""
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 10)
+    made = new_key(ana)
+    order = {"payee": ben.handle, "amount": {"amount": 1, "currency": "EUR"}}
+    User.objects.filter(id=ana.user.id).update(staff_role="auditor")
+    for method, path, body in (("POST", "/api/v1/payments", order), ("GET", "/api/v1/payments", None)):
+        reply = machines.send(made, method, path, body)
+        assert (reply.status, reply.document["code"]) == (403, "second_factor_required")
+    judge = standing._judge_key
+    with patch.object(standing, "_judge_key", lambda scopes, **said: judge(scopes, **{**said, "of_staff": False})):
+        assert machines.send(made, "POST", "/api/v1/payments", order).status == 201
+    User.objects.filter(id=ana.user.id).update(staff_role="")
+    assert machines.send(made, "POST", "/api/v1/payments", order).status == 201
 
 
 def wrong_keys(ana: Person) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import secrets
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -23,6 +24,9 @@ from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError, NotFound
 from tests.codes import code_of
+from tests.companies import company
+from tests.http import InProcess
+from tests.people import person as new_person
 
 pytestmark = pytest.mark.money  # who may act decides over money
 
@@ -144,6 +148,25 @@ def test_a_disabled_party_may_do_nothing_and_its_person_is_told_why() -> None:
     assert app.me().status == 200
     types = Event.objects.filter(stream=ana.caller.party).order_by("stream_version").values_list("type", flat=True)
     assert list(types) == [f"paysettle.party.{what}.v1" for what in ("opened", "disabled", "enabled")]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("me/profile", {"name": "Somebody Else"}),
+        ("me/address", {"email": "new@example.org"}),
+        ("organisations", {"handle": "new-firm-of-mallory", "legal_name": "Firm", "country": "PT"}),
+    ],
+)
+def test_whoever_is_disabled_changes_nothing_of_their_own_by_acting_for_another(path: str, body: Any) -> None:
+    """Control: the same request goes through before and after."""
+    ana, staff = new_person("ana"), person("sam", staff=True)
+    client, firm = InProcess(ana), company(ana)
+    parties.disable(by=staff.caller, party_id=ana.party_id, reason=REASON)
+    refused = client.post(f"/api/v1/{path}", body, **{"Acting-Party": firm.id})
+    assert (refused.status, refused.document["code"]) == (403, "party_disabled")
+    parties.enable(by=staff.caller, party_id=ana.party_id, reason="cleared")
+    assert client.post(f"/api/v1/{path}", body, **{"Acting-Party": firm.id}).status in {200, 201, 202}
 
 
 def test_ending_sessions() -> None:

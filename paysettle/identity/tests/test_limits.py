@@ -105,6 +105,21 @@ def test_control_without_the_question_an_admin_lifts_their_own(firm: Company) ->
         assert send(ada, "POST", path(firm, ada), {"currency": "EUR"}).status == 200
 
 
+def test_the_beginning_of_the_day_is_moved_by_owners_alone(firm: Company) -> None:
+    """Limits begin anew with a day; rules may be changed by admins."""
+    ada = firm.join(person("ada"), Role.ADMIN)
+    assert policy(firm, {"time_zone": "UTC", "rules": [rule(1, 1)]}, version=1, by=ada).status == 200
+    moved = {"time_zone": "Pacific/Kiritimati", "rules": []}
+    refused = policy(firm, moved, version=2, by=ada)
+    assert (refused.status, refused.document["permission"]) == (403, "owners.manage")
+    assert policy(firm, moved, version=2).status == 200
+
+
+@pytest.mark.parametrize("zone", ["localtime", "Factory", "Mars/Olympus", "../UTC", ""])
+def test_a_time_zone_is_one_everywhere(firm: Company, zone: str) -> None:
+    assert policy(firm, {"time_zone": zone, "rules": []}).status == 422
+
+
 def test_a_limit_is_found_again_by_who_leaves_and_joins(firm: Company) -> None:
     paul = firm.join(person("paul"), Role.PAYER)
     send(owner(firm), "POST", path(firm, paul), LIMIT)

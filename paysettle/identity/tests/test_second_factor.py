@@ -199,6 +199,22 @@ def test_control_without_the_throttle_it_is(monkeypatch: pytest.MonkeyPatch) -> 
         assert device.enter_code(code_of(ana.user)).status == 200
 
 
+def test_adding_one_ends_the_sessions_that_have_not_shown_it() -> None:
+    """Whoever has the password and an old session could take the factor away again by the password alone."""
+    ana = person("ana")
+    thief, own = App(), App()
+    for device in (thief, own):
+        assert device.sign_in(username=ana.handle).status == 200
+    secret = own.call("GET", f"{AUTH}/account/authenticators/totp").json["meta"]["secret"]
+    assert own.call("POST", f"{AUTH}/account/authenticators/totp", {"code": code_for(secret)}).status == 200
+    assert thief.me().code == "session_ended"
+    assert thief.show_password_again().status in {401, 410}
+    assert thief.call("DELETE", f"{AUTH}/account/authenticators/totp").status in {401, 410}
+    assert own.refresh().status == 200
+    assert own.me().status == 200
+    assert second_factors.has(ana.user)
+
+
 def test_a_reset_of_the_password_does_not_pass_it_by() -> None:
     ana = person("ana")
     give_second_factor(ana.user)

@@ -75,6 +75,8 @@ def requests_of(firm: Company) -> dict[str, Request]:
         "create_api_key": ("/api/v1/api-keys", {"name": "a machine", "scopes": ["pay"]}, acting),
         "rotate_api_key": (f"/api/v1/api-keys/{key}/rotate", {}, acting),
         "revoke_api_key": (f"/api/v1/api-keys/{key}/revoke", None, acting),
+        "change_registration": (f"{firm.path}/registration", {"legal_name": "Another", "country": "PT"}, {}),
+        "change_profile": ("/api/v1/me/profile", {"name": "Somebody Else"}, {}),
         "close_organisation": (f"{firm.path}/close", None, {}),
         "close_account": ("/api/v1/me/close", None, {}),
     }
@@ -271,6 +273,20 @@ def test_approving_a_large_payment_of_somebody_else_needs_it_and_rejecting_does_
         assert owner.post(f"{waits[1]}/reject").status == 200
         LoginSession.objects.filter(id=firm.owner.session.id).update(authenticated_at=timezone.now())
         assert owner.post(f"{waits[0]}/approve").document["state"] == "completed"
+
+
+def test_a_large_refund_needs_it() -> None:
+    """The control is that of the payment."""
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 10_000)
+    refunds = f"/api/v1/payments/{pay(ana, ben, 2000).document()['id']}/refunds"
+    grow_stale(ben.session)
+    client = InProcess(ben)
+    with override_settings(STEP_UP_PAYMENT_MINOR=1000):
+        assert client.post(refunds, {"amount": {"amount": 999, "currency": "EUR"}}).status == 201
+        assert client.post(refunds).document["code"] == "step_up_required"
+        LoginSession.objects.filter(id=ben.session.id).update(authenticated_at=timezone.now())
+        assert client.post(refunds).status == 201
 
 
 def test_approving_a_large_settlement_needs_it_and_rejecting_does_not() -> None:

@@ -20,6 +20,7 @@ from paysettle.payments.lifecycle import Verb
 from paysettle.payments.operations.moves import MovePayment, PaymentMove, move_payment, refund_payment
 from paysettle.payments.rules import NOTE_LENGTH_MAX
 
+DECISIONS = {Verb.APPROVE, Verb.REJECT, Verb.WITHDRAW}
 _REFUSALS = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 
 
@@ -160,6 +161,8 @@ def _move(request: Request, payment_id: str, what: Verb, operation: MovePayment)
     fields.check()
     caller = caller_of(request)
     said: list[Any] = [what.value, str(wanted), None if amount is None else amount.document(), final, reason]
+    if what in DECISIONS:
+        said.append(str(caller.person_id))  # what another person decides is another request
     order = PaymentMove(
         party_id=caller.party_id,
         key=key,

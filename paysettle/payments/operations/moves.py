@@ -318,6 +318,8 @@ class _MoveBook(Book[PaymentMove]):
         if not self._standing.party(terms.payer_id).active:
             raise PayerUnavailable
         amount = item.amount or Money(terms.refundable_minor, terms.amount.currency)
+        if step_up.concerns(amount.amount_minor):
+            self._standing.check_fresh(item.by, now)
         self._limits.require(item.by, amount.currency)
         self._limits.check(item.by, amount, now)
         refund_id, event_id = identifiers.new(), identifiers.new()

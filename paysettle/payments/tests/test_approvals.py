@@ -144,6 +144,20 @@ def test_the_same_key_approves_once(firm: Firm) -> None:
     assert state(payment) == "pending_approval"
 
 
+def test_a_key_of_another_person_is_no_approval_of_ones_own(firm: Firm) -> None:
+    """Control: where the request does not name its person, the second approval is taken for the first again."""
+    policy(firm.company, (1, 2))
+    path = f"/api/v1/payments/{pending(firm)}/approve"
+    assert send(firm.approver, "POST", path, **{"Idempotency-Key": "same"}).status == 200
+    other = send(firm.admin, "POST", path, **{"Idempotency-Key": "same"})
+    assert (other.status, other.document["code"]) == (422, "idempotency_key_reused")
+    with patch("paysettle.payments.api.moves.DECISIONS", set()):
+        path = f"/api/v1/payments/{pending(firm)}/approve"
+        replies = [send(who, "POST", path, **{"Idempotency-Key": "k"}) for who in (firm.approver, firm.admin)]
+    assert replies[0].text == replies[1].text
+    assert '"approved":1' in replies[1].text
+
+
 def test_nobody_approves_their_own(firm: Firm) -> None:
     """Control: without the question the database refuses the row."""
     policy(firm.company, (100, 1))

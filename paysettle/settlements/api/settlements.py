@@ -114,7 +114,9 @@ class _Decision(APIView):
         order = SettlementDecision(
             party_id=caller.party_id,
             key=key,
-            fingerprint=fingerprint("v1", self.what.value, str(wanted), version, reason),
+            fingerprint=fingerprint(
+                "v1", self.what.value, str(wanted), version, reason, str(caller.person_id)
+            ),  # what another person decides is another request
             request_id=request_ids.current(),
             by=caller,
             what=self.what,
