@@ -103,9 +103,11 @@ def database(django_db_blocker: Any) -> Iterator[None]:
     if MISSING:
         yield
         return
+    from django.conf import settings
     from django.core.management import call_command
     from django.db import connections
 
+    settings.PASSWORD_HASHERS = ["tests.hashes.QuickArgon2"]
     if KIND != "sqlite":
         on_server(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
     with django_db_blocker.unblock():
