@@ -14,7 +14,6 @@ from paysettle.identity import devices, session_keys, timeouts
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, SessionEnd, User
 from paysettle.identity.operations import recording
-from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError, NotFound
 from paysettle.kernel.jobs import Fence, Job
@@ -140,16 +139,6 @@ def end_live(sessions: "QuerySet[LoginSession]", *, reason: SessionEnd, by: Call
     for session in live:
         _record(session, type_="session.ended", version=2, caller=by, at=at, reason=reason)
     return len(live)
-
-
-def _may_end(by: Caller, user_id: UUID) -> bool:
-    if by.user_id is None or by.user_id == user_id:
-        return True
-    try:
-        recording.need_staff(by, StaffPermission.SESSIONS_END)
-    except (recording.StaffOnly, recording.StaffNotPermitted):
-        return False
-    return True
 
 
 def _self_caller(user: User) -> Caller:

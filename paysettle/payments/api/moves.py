@@ -16,11 +16,11 @@ from paysettle.kernel.idempotency import fingerprint
 from paysettle.kernel.lane import lane
 from paysettle.payments import queries
 from paysettle.payments.api.documents import APPROVAL_PAGE, CAPTURE_ORDER, PAYMENT, REFUND, REFUND_ORDER, REFUND_PAGE
-from paysettle.payments.lifecycle import Verb
+from paysettle.payments.lifecycle import STEPS, Side, Verb
 from paysettle.payments.operations.moves import MovePayment, PaymentMove, move_payment, refund_payment
 from paysettle.payments.rules import NOTE_LENGTH_MAX
 
-DECISIONS = {Verb.APPROVE, Verb.REJECT, Verb.WITHDRAW}
+DECISIONS = {verb for verb, step in STEPS.items() if step.by is Side.PAYER}
 _REFUSALS = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 
 
