@@ -1,4 +1,4 @@
-"""The pages that disable and enable a person or a party, or sign a person out.
+"""The pages that disable and enable a person or a party, sign a person out, or freeze, reopen and close a wallet.
 
 GET says what will happen, POST with a reason does it.
 """
@@ -27,6 +27,7 @@ from paysettle.identity.operations import parties, people
 from paysettle.identity.operations.recording import REASON_LENGTH_MAX
 from paysettle.identity.roles import StaffPermission
 from paysettle.kernel.errors import DomainError
+from paysettle.payments.operations import wallets
 
 Act = Callable[[Caller, UUID, str], None]
 
@@ -107,6 +108,38 @@ PARTY = (
         act=lambda by, id_, reason: parties.enable(by=by, party_id=id_, reason=reason),
     ),
 )
+WALLET = (
+    Change(
+        "freeze",
+        StaffPermission.WALLET_FREEZE,
+        "Freeze",
+        "frozen",
+        (
+            "From now on nothing moves its money: no payment in or out, no refund, no capture.",
+            "Its money, its holds and its history stay as they are.",
+        ),
+        leaves_active=False,
+        act=lambda by, id_, reason: wallets.freeze(by=by, account_id=id_, reason=reason),
+    ),
+    Change(
+        "reopen",
+        StaffPermission.WALLET_FREEZE,
+        "Reopen",
+        "reopened",
+        ("Its money can move again.",),
+        leaves_active=True,
+        act=lambda by, id_, reason: wallets.reopen(by=by, account_id=id_, reason=reason),
+    ),
+    Change(
+        "close",
+        StaffPermission.WALLET_CLOSE,
+        "Close",
+        "closed",
+        ("It is closed for good; it must be empty.", "Its history stays as it is."),
+        leaves_active=None,
+        act=lambda by, id_, reason: wallets.close(by=by, account_id=id_, reason=reason),
+    ),
+)
 
 
 class StandingAdmin(ReadOnlyAdmin):
@@ -117,6 +150,10 @@ class StandingAdmin(ReadOnlyAdmin):
     def is_active(self, record: Any) -> bool:
         """Tell whether a record is enabled now."""
         raise NotImplementedError
+
+    def is_over(self, record: Any) -> bool:  # noqa: ARG002
+        """Tell whether a record was closed for good: then nothing of it can be changed."""
+        return False
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -131,6 +168,8 @@ class StandingAdmin(ReadOnlyAdmin):
 
     def commands(self, record: Any) -> list[Command]:
         """Return the changes that are possible now."""
+        if self.is_over(record):
+            return []
         return [
             Command(change.title, reverse(f"admin:{self._page_name(change)}", args=[record.pk]), change.needs)
             for change in self.changes

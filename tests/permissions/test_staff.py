@@ -16,6 +16,7 @@ from paysettle.identity.models import User
 from paysettle.identity.operations import parties, people, staff
 from paysettle.identity.roles import StaffPermission, StaffRole
 from paysettle.kernel.errors import DomainError
+from paysettle.ledger import accounts
 from paysettle.ledger import queries as ledger
 from paysettle.payments.operations import wallets
 from tests.people import Person, deposit, person
@@ -94,11 +95,16 @@ def test_support_sees_no_amount_of_a_person_or_party(browsers: dict[StaffRole, C
 
 def _deeds(of: Person, ben: Person) -> dict[str, tuple[str, dict[str, str]]]:
     """Return what can be done on the pages: the address and the form."""
+    frozen, closed = accounts.wallet(of.party_id, "EUR"), accounts.wallet(of.party_id, "USD")
     return {
         "identity_user_disable": (reverse("admin:identity_user_disable", args=[of.user.id]), WITH_A_REASON),
         "identity_user_enable": (reverse("admin:identity_user_enable", args=[of.user.id]), WITH_A_REASON),
+        "identity_user_sign-out": (reverse("admin:identity_user_sign-out", args=[of.user.id]), WITH_A_REASON),
         "identity_party_disable": (reverse("admin:identity_party_disable", args=[of.party_id]), WITH_A_REASON),
         "identity_party_enable": (reverse("admin:identity_party_enable", args=[of.party_id]), WITH_A_REASON),
+        "ledger_account_freeze": (reverse("admin:ledger_account_freeze", args=[frozen]), WITH_A_REASON),
+        "ledger_account_reopen": (reverse("admin:ledger_account_reopen", args=[frozen]), WITH_A_REASON),
+        "ledger_account_close": (reverse("admin:ledger_account_close", args=[closed]), WITH_A_REASON),
         "identity_user_staff_role": (
             reverse("admin:identity_user_staff_role", args=[ben.user.id]),
             {**WITH_A_REASON, "role": "auditor"},
@@ -112,9 +118,10 @@ def test_what_a_role_may_not_do_it_is_not_offered_and_does_not_happen(
     browsers: dict[StaffRole, Client], role: StaffRole
 ) -> None:
     ana, ben = person("ana"), person("ben")
+    deeds = _deeds(ana, ben)
     offered = text(browsers[role].get(record_url(ana.user)))
     before = contents()
-    for name, (url, form) in _deeds(ana, ben).items():
+    for name, (url, form) in deeds.items():
         if TABLE.opens(role, name):
             continue
         assert f'href="{url}"' not in offered

@@ -50,6 +50,9 @@ class PersonAdmin(StaffRoleAdmin):
     def is_active(self, record: User) -> bool:
         return record.is_active
 
+    def is_over(self, record: User) -> bool:
+        return record.own_party.state == PartyState.CLOSED
+
     def tables(self, record: User) -> list[Table]:
         return [
             Table(
@@ -115,6 +118,9 @@ class PartyAdmin(StandingAdmin):
 
     def is_active(self, record: Party) -> bool:
         return record.state == PartyState.ACTIVE
+
+    def is_over(self, record: Party) -> bool:
+        return record.state == PartyState.CLOSED
 
     def tables(self, record: Party) -> list[Table]:
         return [

@@ -20,7 +20,7 @@ from paysettle.identity.models import (
 from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers
 from paysettle.ledger import queries as ledger
-from paysettle.ledger.models import HoldMove, Transfer
+from paysettle.ledger.models import Account, Entry, HoldMove, Transfer
 from paysettle.payments import queries as payments
 from paysettle.payments.models import PaymentApproval, Refund
 from paysettle.payments.operations.bulk import ITEMS_MAX
@@ -36,7 +36,7 @@ def wallets(owner_id: UUID) -> Table:
         ["Account", "Booked", "Held", "Available", "State"],
         [
             [
-                show.public_id("acc", wallet.account_id),
+                show.record(Account(id=wallet.account_id), identifiers.show("acc", wallet.account_id)),
                 show.amount(wallet.booked.amount_minor, wallet.booked.currency),
                 show.amount(wallet.held.amount_minor, wallet.held.currency),
                 show.amount(wallet.available.amount_minor, wallet.available.currency),
@@ -44,6 +44,27 @@ def wallets(owner_id: UUID) -> Table:
             ]
             for wallet in ledger.wallets(owner_id)
         ],
+        needs=StaffPermission.MONEY_READ,
+    )
+
+
+def lines(account: Account) -> Table:
+    """Return the last lines of an account."""
+    last = Entry.objects.filter(account_id=account.id).select_related("transfer").order_by("-sequence")[:SHOWN_MAX]
+    return Table(
+        "Last lines",
+        ["Line", "Booked (UTC)", "Transfer", "Amount", "Balance after"],
+        [
+            [
+                str(line.sequence),
+                show.moment(line.booked_at),
+                show.record(line.transfer, identifiers.show("tra", line.transfer_id)),
+                show.amount(line.amount_minor, account.currency),
+                show.amount(line.balance_after_minor, account.currency),
+            ]
+            for line in last
+        ],
+        empty="No money has moved.",
         needs=StaffPermission.MONEY_READ,
     )
 

@@ -19,7 +19,7 @@ from paysettle.kernel import identifiers
 from paysettle.kernel.idempotency import fingerprint
 from paysettle.kernel.lane import lane
 from paysettle.kernel.money import Money
-from paysettle.ledger.models import Transfer
+from paysettle.ledger.models import Account, Transfer
 from paysettle.payments.models import Payment, PaymentBatch, Refund, TreasuryMove
 from paysettle.settlements.models import Settlement
 from paysettle.settlements.operations.moves import SettlementRequest, move_settlement
@@ -72,6 +72,7 @@ class Sights:
             self.ana.user,
             Party.objects.get(id=self.ana.party_id),
             payment,
+            Account.objects.get(owner_id=self.ana.party_id),
             Transfer.objects.get(subject_id=payment.id),
             TreasuryMove.objects.get(party_id=self.ana.party_id),
             Refund.objects.get(payment=payment),

@@ -51,6 +51,7 @@ def test_only_these_tables_can_be_looked_at() -> None:
         "identity.Organisation",
         "identity.Party",
         "identity.User",
+        "ledger.Account",
         "ledger.Transfer",
         "payments.Payment",
         "payments.PaymentBatch",
@@ -126,7 +127,7 @@ def test_a_password_cannot_be_guessed_through_a_filter(staff: Client) -> None:
 
 
 def test_ids_amounts_and_history_are_for_people_to_read(staff: Client, seen: Sights) -> None:
-    _, party, payment, transfer, move, _, _, settlement, _, _, _ = seen.records
+    _, party, payment, _, transfer, move, _, _, settlement, _, _, _ = seen.records
     paid = text(staff.get(record_url(payment)))
     assert identifiers.show("pay", payment.pk) in paid
     assert "12.50 EUR" in paid

@@ -100,7 +100,7 @@ def test_an_amount_has_no_more_decimals_than_its_currency(staff: Client) -> None
 
 
 def test_filters(staff: Client, seen: Sights) -> None:
-    user, party, payment, transfer, move, _, _, settlement, run, _, membership = seen.records
+    user, party, payment, _, transfer, move, _, _, settlement, run, _, membership = seen.records
     for record, query, other in (
         (user, {"is_active": "1"}, {"is_active": "0"}),
         (user, {"staff_role": ""}, {"staff_role": "auditor"}),

@@ -6,8 +6,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from paysettle.dashboard.tests.staff import browser_of, member, text
+from paysettle.dashboard.tests.staff import browser_of, member, record_url, text
 from paysettle.identity.models import AdminAction, LoginSession, Party, User
+from paysettle.identity.operations import closing
+from paysettle.kernel import identifiers
+from paysettle.ledger import accounts
+from paysettle.ledger.models import Account
 from tests.people import PASSWORD, Person, deposit, pay, person
 
 
@@ -27,6 +31,10 @@ def person_url(verb: str, of: Person) -> str:
 
 def party_url(verb: str, of: Person) -> str:
     return reverse(f"admin:identity_party_{verb}", args=[of.party_id])
+
+
+def wallet_url(verb: str, wallet: Account) -> str:
+    return reverse(f"admin:ledger_account_{verb}", args=[wallet.id])
 
 
 def test_a_person_is_out_at_once_and_comes_back(staff: Client, boss: Person) -> None:
@@ -78,6 +86,44 @@ def test_a_party_cannot_pay_any_more(staff: Client) -> None:
     assert "Its money" not in text(staff.get(party_url("enable", ana)))
     staff.post(party_url("enable", ana), {"reason": "lifted"})
     assert pay(ana, ben, 1).status == 201
+
+
+def test_the_money_of_a_wallet_stays_where_it_is_until_it_is_reopened(staff: Client, boss: Person) -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    wallet = Account.objects.get(owner_id=ana.party_id)
+    answer = staff.post(wallet_url("freeze", wallet), {"reason": "a chargeback"}, follow=True)
+    assert f"{identifiers.show('acc', wallet.id)} is frozen." in text(answer)
+    assert "a chargeback" in text(answer)
+    assert pay(ana, ben, 1).document()["code"] == "account_frozen"
+    staff.post(wallet_url("reopen", wallet), {"reason": "settled"})
+    assert pay(ana, ben, 1).status == 201
+    actions = AdminAction.objects.filter(subject_id=wallet.id).order_by("id")
+    assert [(action.verb, action.actor) for action in actions] == [
+        ("frozen", boss.caller.actor),
+        ("reopened", boss.caller.actor),
+    ]
+
+
+def test_an_empty_wallet_is_closed_for_good_and_offers_nothing_more(staff: Client) -> None:
+    ana = person("ana")
+    deposit(ana, 100)
+    full, empty = Account.objects.get(owner_id=ana.party_id), Account(id=accounts.wallet(ana.party_id, "USD"))
+    refused = staff.post(wallet_url("close", full), {"reason": "unused"})
+    assert refused.status_code == 409
+    assert Account.objects.get(id=full.id).state == "open"
+    page = text(staff.post(wallet_url("close", empty), {"reason": "unused"}, follow=True))
+    assert "is closed." in page
+    assert wallet_url("reopen", empty) not in page
+
+
+def test_a_closed_account_offers_nothing_more(staff: Client) -> None:
+    ana = person("ana")
+    closing.close_own(by=ana.caller)
+    for url in (record_url(ana.user), record_url(Party.objects.get(id=ana.party_id))):
+        page = text(staff.get(url))
+        assert "closed" in page or "disabled" in page
+        assert "/enable/" not in page
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
