@@ -128,6 +128,7 @@ SESSION_ENGINE = "paysettle.identity.session_store"  # stores the digest of a ke
 SESSION_LIFE_S = env.integer("SESSION_LIFE_S", 30 * 24 * 3600, least=3600, most=90 * 24 * 3600)
 SESSION_IDLE_S = env.integer("SESSION_IDLE_S", 14 * 24 * 3600, least=600, most=90 * 24 * 3600)
 SESSION_COOKIE_AGE = SESSION_LIFE_S
+SECOND_FACTOR_FOR_ALL = env.boolean("SECOND_FACTOR_FOR_ALL", default=False)  # staff need one in any case
 STEP_UP_MAX_AGE_S = env.integer("STEP_UP_MAX_AGE_S", 600, least=60, most=3600)
 STEP_UP_PAYMENT_MINOR = env.integer("STEP_UP_PAYMENT_MINOR", 0, least=0, most=10**15)  # 0: no payment needs it
 API_KEY_DAYS_MAX = env.integer("API_KEY_DAYS_MAX", 365, least=1, most=3650)
@@ -276,6 +277,7 @@ UNFOLD = {
             {
                 "title": "Money",
                 "items": [
+                    _staff_link("Wallets", "account_balance_wallet", "ledger_account_changelist", _MONEY),
                     _staff_link("Payments", "payments", "payments_payment_changelist", _MONEY),
                     _staff_link("Refunds", "undo", "payments_refund_changelist", _MONEY),
                     _staff_link("Payment batches", "stacks", "payments_paymentbatch_changelist", _MONEY),

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 
 from paysettle.identity import roles, step_up, timeouts
@@ -30,11 +31,11 @@ class SessionEnded(DomainError):
 
 
 class SecondFactorRequired(DomainError):
-    """The caller is staff, and the session has not shown a second factor."""
+    """The session has not shown a second factor, and its person is staff or the installation asks it of everybody."""
 
     code = "second_factor_required"
     status = 403
-    title = "Staff need a second factor: set one up, or sign in again with it."
+    title = "A second factor is needed: set one up, or sign in again with it."
 
 
 class NotYourParty(DomainError):
@@ -99,9 +100,8 @@ class PersonOnly(DomainError):
     title = "This is for people who have signed in: no API key may do it."
 
 
-_FACTOR_MISSING = "u.staff_role <> '' AND s.second_factor_at IS NULL"
 _LIVE_SESSIONS = (
-    f"SELECT s.id, s.user_id, s.authenticated_at, {_FACTOR_MISSING}"  # noqa: S608 - our own words alone
+    "SELECT s.id, s.user_id, s.authenticated_at, s.second_factor_at IS NULL, u.staff_role <> ''"  # noqa: S608 - ours
     " FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
     f" WHERE {timeouts.LIVE} AND s.id IN ({{values}})"
 )
@@ -163,7 +163,7 @@ def check(caller: Caller, needed: Permission | None, *, fresh: bool = False) -> 
     now = datetime.now(UTC)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT p.state, m.role, s.authenticated_at, {_FACTOR_MISSING}"  # noqa: S608 - our own words alone
+            "SELECT p.state, m.role, s.authenticated_at, s.second_factor_at IS NULL, u.staff_role <> ''"  # noqa: S608
             " FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
             " LEFT JOIN identity_membership m ON m.user_id = u.id AND m.party_id = %s"
             " LEFT JOIN identity_party p ON p.id = m.party_id"
@@ -171,10 +171,10 @@ def check(caller: Caller, needed: Permission | None, *, fresh: bool = False) -> 
             [caller.party_id.bytes, caller.session_id.bytes, caller.user_id.bytes, *timeouts.live_at(now)],
         )
         row = cursor.fetchone()
-    state, role, authenticated_at, factor_missing = row or (None, None, None, False)
+    state, role, authenticated_at, without_factor, of_staff = row or (None, None, None, False, False)
     _judge(
         session_is_live=row is not None,
-        factor_missing=bool(factor_missing),
+        factor_missing=bool(without_factor) and _needs_factor(of_staff),
         role=None if role is None else Role(role),
         party_is_active=state == "active",
         needed=needed,
@@ -226,6 +226,10 @@ def _judge_key(
         raise NotPermitted(needed)
 
 
+def _needs_factor(of_staff: int) -> bool:
+    return bool(of_staff) or settings.SECOND_FACTOR_FOR_ALL
+
+
 def _judge(
     *, session_is_live: bool, factor_missing: bool, role: Role | None, party_is_active: bool, needed: Permission | None
 ) -> None:
@@ -264,8 +268,8 @@ class Standing:
     def _live_sessions(self) -> dict[tuple[bytes, bytes], tuple[Any, bool]]:
         """When each session last showed who is there (as the database says it), and whether it lacks a factor."""
         return {
-            (bytes(session), bytes(user)): (authenticated_at, bool(factor_missing))
-            for session, user, authenticated_at, factor_missing in self._session_rows.rows
+            (bytes(session), bytes(user)): (authenticated_at, bool(without_factor) and _needs_factor(of_staff))
+            for session, user, authenticated_at, without_factor, of_staff in self._session_rows.rows
         }
 
     @cached_property

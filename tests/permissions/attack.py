@@ -119,10 +119,10 @@ class Attack:
         everybody = self.everybody
         ours, theirs = REQUESTS[name](everybody.ours), REQUESTS[name](everybody.theirs)
         headers, secret = signed_in(everybody.theirs.owner), {everybody.ours.canary}
-        for place, (foreign, own) in enumerate(zip(_ids(ours), _ids(theirs), strict=True)):
+        for place, (foreign, own) in enumerate(zip(ids_of(ours), ids_of(theirs), strict=True)):
             absent = identifiers.show(own[:3], identifiers.new())
-            told = self.server.send(_with_id(theirs, place, foreign), headers)
-            nothing = self.server.send(_with_id(theirs, place, absent), headers)
+            told = self.server.send(with_id(theirs, place, foreign), headers)
+            nothing = self.server.send(with_id(theirs, place, absent), headers)
             yield from self._judged(name, f"foreign {own[:3]}", "other_organisation", told, secret)
             if _comparable(told) != _comparable(nothing):
                 yield f"a foreign {own[:3]} is told {_told(told)}, an absent one {_told(nothing)}"
@@ -176,13 +176,14 @@ def _comparable(reply: Reply) -> tuple[int, dict[str, Any]]:
     return reply.status, {name: value for name, value in _document(reply).items() if name not in OF_THE_REQUEST}
 
 
-def _ids(request: Request) -> list[str]:
+def ids_of(request: Request) -> list[str]:
+    """Return the ids in a request's path and body."""
     return ID.findall(_text(request))
 
 
-def _with_id(request: Request, place: int, id_: str) -> Request:
+def with_id(request: Request, place: int, id_: str) -> Request:
     """Return a request with another id in one of its places."""
-    numbers = iter(range(len(_ids(request))))
+    numbers = iter(range(len(ids_of(request))))
     method, path, body = orjson.loads(ID.sub(lambda found: id_ if next(numbers) == place else found[0], _text(request)))
     return Request(method, path, body, request.if_match)
 

@@ -16,7 +16,7 @@ import pytest
 from paysettle.identity import standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import ApiKey
-from paysettle.identity.operations import api_keys, live_keys, members, parties
+from paysettle.identity.operations import api_keys, members, parties
 from paysettle.identity.operations import people as operations
 from paysettle.identity.operations.api_keys import NewKey
 from paysettle.identity.roles import Permission, Role
@@ -77,12 +77,6 @@ def _disable_party(firm: Firm) -> None:
     parties.disable(by=OPERATOR, party_id=firm.company.party.id, reason="a test")
 
 
-def _end_party(firm: Firm) -> None:
-    transactions.run(
-        lambda tx: live_keys.fall_with_party(party_id=firm.company.party.id, by=OPERATOR, at=tx.read_clock())
-    )
-
-
 def _remove(firm: Firm) -> None:
     members.remove(by=firm.owner.caller, member_id=firm.member_id)
 
@@ -106,7 +100,6 @@ ENDINGS: dict[str, tuple[Ending, str]] = {
     "the maker leaves": (_leave, "invalid_api_key"),
     "the maker loses the right": (_demote, "not_permitted"),
     "the party is disabled": (_disable_party, "party_disabled"),
-    "the party ends its keys": (_end_party, "invalid_api_key"),
 }
 
 

@@ -7,6 +7,7 @@ document; where a session must show once more who is there, allauth's own answer
 from typing import Any
 
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
+from allauth.headless.account import inputs as account_inputs
 from allauth.headless.account import views as account
 from allauth.headless.mfa import inputs, response
 from allauth.headless.mfa import views as mfa
@@ -22,6 +23,16 @@ from paysettle.identity.operations import second_factors
 from paysettle.identity.operations.second_factors import WrongCode
 from paysettle.kernel import throttles
 from paysettle.kernel.errors import DomainError
+
+# A password is what was sent, to the letter: allauth's fields would leave out the blanks at both ends.
+for _form, _field in (
+    (account_inputs.SignupInput, "password"),
+    (account_inputs.LoginInput, "password"),
+    (account_inputs.ResetPasswordInput, "password"),
+    (account_inputs.ChangePasswordInput, "current_password"),
+    (account_inputs.ChangePasswordInput, "new_password"),
+):
+    _form.base_fields[_field].strip = False
 
 
 class _Refusing:

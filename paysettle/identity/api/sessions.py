@@ -60,7 +60,7 @@ class SessionName(APIView):
 class SessionEnd(APIView):
     """The end of a session."""
 
-    needs = Needs(post=None)
+    needs = Needs(post=None, fresh=True)
 
     @extend_schema(
         operation_id="end_session",
@@ -77,7 +77,7 @@ class SessionEnd(APIView):
 class OtherSessionsEnd(APIView):
     """The end of all sessions but the one that asks."""
 
-    needs = Needs(post=None)
+    needs = Needs(post=None, fresh=True)
 
     @extend_schema(
         operation_id="end_other_sessions",

@@ -27,7 +27,7 @@ LIMITS: dict[str, Limit] = {
 }
 """By address; whatever else changes something is OTHER_SIGN_IN."""
 
-MAILS = {"auth/signup", "auth/password/request", "account/email"}
+MAILS = {"auth/signup", "auth/password/request"}
 """What sends a mail to the address in the body, whether or not it belongs to somebody."""
 
 CHECKS_A_CODE_BY_GET = "auth/password/reset"

@@ -24,7 +24,7 @@ from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.transactions import Transaction
 
-LIFE = timedelta(minutes=15)
+LIFE = timedelta(minutes=10)
 PAUSE = timedelta(minutes=3)
 """How long after one change was asked for another one may be: each is a mail to somebody who perhaps has not asked."""
 

@@ -36,11 +36,6 @@ def fall_with_person(*, user_id: UUID, by: Caller, at: datetime) -> None:
     _end_all(live(at).filter(made_by_id=user_id), by=by, at=at)
 
 
-def fall_with_party(*, party_id: UUID, by: Caller, at: datetime) -> None:
-    """Revoke every key of a party that ends."""
-    _end_all(live(at).filter(party_id=party_id), by=by, at=at)
-
-
 def record(key: ApiKey, what: str, *, by: Caller, at: datetime, **further: str) -> None:
     """Write the event: `made`, `replaced` or `revoked`."""
     recording.event(

@@ -10,6 +10,7 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, validate_totp_code
+from django.conf import settings
 
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, SessionEnd, User
@@ -38,11 +39,11 @@ class NoSecondFactor(DomainError):
 
 
 class LastSecondFactor(DomainError):
-    """Staff cannot be without one."""
+    """Staff cannot be without one, nor anybody where the installation asks it of everybody."""
 
     code = "last_second_factor"
     status = 409
-    title = "Staff cannot be without a second factor: this is your last one."
+    title = "You cannot be without a second factor, and this is your last one."
 
 
 class WrongCode(DomainError):
@@ -90,12 +91,12 @@ def add(*, by: User, secret: str, code: str, session_id: UUID | None = None) -> 
 def remove(*, by: User) -> None:
     """Remove one's own second factor and the recovery codes with it.
 
-    Raises LastSecondFactor for staff, NoSecondFactor.
+    Raises LastSecondFactor where it is needed, NoSecondFactor.
     """
 
     def work(tx: Transaction) -> None:
         user = User.objects.select_for_update().get(id=by.id)
-        if user.is_staff:
+        if user.is_staff or settings.SECOND_FACTOR_FOR_ALL:
             raise LastSecondFactor
         _remove(user, by=_own(user), at=tx.read_clock())
 

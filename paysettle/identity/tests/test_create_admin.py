@@ -30,14 +30,6 @@ def test_with_the_password_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert queries.people_with_verified_address(admin["email"]) == [user]
 
 
-def test_a_generated_password_is_shown_once() -> None:
-    out = io.StringIO()
-    admin = names()
-    call_command("create_admin", **admin, generate=True, stdout=out)
-    password = out.getvalue().strip().rpartition(" ")[2]
-    assert User.objects.get(username=admin["username"]).check_password(password)
-
-
 @pytest.mark.parametrize("password", ["", "short", "password1234"])
 def test_there_is_no_weak_password(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
     monkeypatch.setenv(PASSWORD_VARIABLE, password)

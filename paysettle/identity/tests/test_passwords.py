@@ -1,5 +1,7 @@
 """Changing and resetting passwords."""
 
+import secrets
+
 import pytest
 
 from paysettle.identity.operations import sessions
@@ -74,15 +76,33 @@ def test_the_old_password_is_needed_and_the_new_one_must_be_good() -> None:
         assert change(phone, new=weak) == 400
 
 
-@pytest.mark.parametrize("password", ["onlylowercaseletters", "é中文 and a snowman ☃", "Long" * 32])
+@pytest.mark.parametrize(
+    "password", ["onlylowercaseletters", "é中文 and a snowman ☃", "Long" * 32, "  blanks at both ends "]
+)
 def test_a_password_is_whatever_somebody_likes(password: str) -> None:
-    """Any characters, and many of them; in other letters, or cut, it is another one."""
+    """Any characters, and many of them; in other letters, cut, or without its blanks, it is another one."""
     ana = person("ana")
     phone, _ = devices(ana)
     assert change(phone, new=password) == 200
-    for other in (password.swapcase(), password[:-1]):
+    for other in (password.swapcase(), password[:-1], f" {password}"):
         assert App().sign_in(other, username=ana.handle).status == 400
     assert App().sign_in(password, username=ana.handle).status == 200
+
+
+def test_one_keeps_its_blanks_at_a_sign_up_and_a_reset() -> None:
+    first, second = " correct horse battery ", "another horse battery staple  "
+    app, handle = App(), f"ana-{secrets.token_hex(4)}"
+    email = f"{handle}@example.org"
+    app.call("POST", f"{AUTH}/auth/signup", {"username": handle, "email": email, "password": first})
+    assert app.call("POST", f"{AUTH}/auth/email/verify", {"key": code_mailed_to(email)}).status == 200
+    forgetful = App()
+    forgetful.call("POST", f"{AUTH}/auth/password/request", {"email": email})
+    for stripped, whole, change_to in ((first.strip(), first, second), (second.strip(), second, None)):
+        assert App().sign_in(stripped, username=handle).status == 400
+        assert App().sign_in(whole, username=handle).status == 200
+        if change_to is not None:
+            reset = {"key": code_mailed_to(email), "password": change_to}
+            assert forgetful.call("POST", f"{AUTH}/auth/password/reset", reset).status == 401
 
 
 def test_a_reset_by_code_ends_every_session() -> None:

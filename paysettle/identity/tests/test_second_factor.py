@@ -1,8 +1,10 @@
 """The second factor: setting it up, signing in with it, losing it. Secrets are sealed, codes are good for once."""
 
 import json
+import secrets
 import time
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -78,6 +80,31 @@ def test_from_setting_it_up_to_signing_in_with_it() -> None:
     assert device.me().status == 200
     assert device.session_token not in {None, pending}, "the session has another key"
     assert device.refresh().status == 200, "a refresh asks for no code"
+
+
+@override_settings(SECOND_FACTOR_FOR_ALL=True)
+def test_where_everybody_needs_one_a_session_without_it_only_sets_it_up() -> None:
+    ana = person("ana")
+    app = signed_in(ana)
+    payment: dict[str, Any] = {"payee": person("ben").handle, "amount": {"amount": 1, "currency": "EUR"}}
+    assert app.me().code == "second_factor_required"
+    assert _pay(app, payment).code == "second_factor_required"
+    set_up(app)
+    assert app.me().status == 200
+    assert _pay(app, payment).code == "insufficient_funds", "the money is asked now"
+    assert app.call("DELETE", TOTP_PATH).code == "last_second_factor"
+
+
+def test_control_without_the_setting_it_is_each_persons_choice() -> None:
+    app = signed_in(person("ana"))
+    assert app.me().status == 200
+    set_up(app)
+    assert app.call("DELETE", TOTP_PATH).status == 200
+
+
+def _pay(app: App, body: dict[str, Any]) -> Answer:
+    bearer = {"Authorization": f"Bearer {app.access_token}", "Idempotency-Key": secrets.token_hex(8)}
+    return app.call("POST", "/api/v1/payments", body, **bearer)
 
 
 def test_a_session_before_the_code_opens_nothing() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import time
 from smtplib import SMTPRecipientsRefused
 
 import pytest
@@ -154,6 +155,23 @@ def test_a_wrong_code_is_refused_and_the_third_ends_the_attempt() -> None:
     for _ in range(3):
         assert app.verify("AAAA-AAAA").code == "incorrect_code"
     assert app.verify(code).status == 409
+
+
+@pytest.mark.parametrize("ten_minutes_s", [599, 601])
+def test_a_code_of_a_mail_lives_for_ten_minutes_at_most(ten_minutes_s: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    handle, email = fresh("ana")
+    app = App()
+    app.sign_up(handle, email)
+    code = code_mailed_to(email)
+    assert code is not None
+    now_s = time.time()
+    monkeypatch.setattr(time, "time", lambda: now_s + ten_minutes_s)
+    assert app.verify(code).status == (200 if ten_minutes_s < 600 else 409)
+    if ten_minutes_s < 600:  # one for a new password lives shorter still
+        app.call("POST", f"{AUTH}/auth/password/request", {"email": email})
+        key = code_mailed_to(email)
+        monkeypatch.setattr(time, "time", lambda: now_s + ten_minutes_s + 601)
+        assert app.call("POST", f"{AUTH}/auth/password/reset", {"key": key, "password": "x y z " * 4}).status == 409
 
 
 def test_the_session_token_changes_with_signing_in() -> None:

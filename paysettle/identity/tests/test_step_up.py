@@ -1,5 +1,6 @@
 """Step-up: what is sensitive needs a session that has shown not long ago who is there."""
 
+import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from django.utils import timezone
 from paysettle.events.models import Event
 from paysettle.identity import step_up
 from paysettle.identity.models import LoginSession, User
-from paysettle.identity.operations import invitations
+from paysettle.identity.operations import invitations, sessions
 from paysettle.identity.roles import Permission, Role
 from paysettle.identity.standing import Standing
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App
@@ -62,6 +63,7 @@ def requests_of(firm: Company) -> dict[str, Request]:
     invited = invitations.make(by=owner.caller, email=joined.email, role=Role.VIEWER)
     key = identifiers.show("key", new_key(owner, [Permission.PAY]).key.id)
     policy = f"{firm.path}/approval-policy"
+    another = identifiers.show("ses", sessions.begin(firm.owner.user, secrets.token_hex(16)).id)
     acting = {"Acting-Party": firm.id}
     return {
         "change_address": ("/api/v1/me/address", {"email": "new@example.org"}, {}),
@@ -77,6 +79,8 @@ def requests_of(firm: Company) -> dict[str, Request]:
         "revoke_api_key": (f"/api/v1/api-keys/{key}/revoke", None, acting),
         "change_registration": (f"{firm.path}/registration", {"legal_name": "Another", "country": "PT"}, {}),
         "change_profile": ("/api/v1/me/profile", {"name": "Somebody Else"}, {}),
+        "end_session": (f"/api/v1/me/sessions/{another}/end", None, {}),
+        "end_other_sessions": ("/api/v1/me/sessions/end-others", None, {}),
         "close_organisation": (f"{firm.path}/close", None, {}),
         "close_account": ("/api/v1/me/close", None, {}),
     }

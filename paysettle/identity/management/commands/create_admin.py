@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import secrets
 import sys
 from typing import Any
 
@@ -23,15 +22,14 @@ PASSWORD_VARIABLE = "PAYSETTLE_ADMIN_PASSWORD"  # noqa: S105 - the name of a var
 class Command(DatabaseCommand):
     """Make a member of staff who is administrator, with a verified address. There is no default password."""
 
-    help = f"The password is read from {PASSWORD_VARIABLE}, or asked for; with --generate one is made and shown once."
+    help = f"The password is read from {PASSWORD_VARIABLE}, or asked for."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--username", required=True)
         parser.add_argument("--email", required=True)
-        parser.add_argument("--generate", action="store_true", help="make a password and show it once")
 
-    def handle(self, *_: Any, username: str, email: str, generate: bool, **__: Any) -> None:
-        password = secrets.token_urlsafe(18) if generate else _given_password()
+    def handle(self, *_: Any, username: str, email: str, **__: Any) -> None:
+        password = _given_password()
         try:
             validate_email(email)
             check_new_password(password, User(username=username, email=email))
@@ -42,8 +40,6 @@ class Command(DatabaseCommand):
         except DomainError as error:
             raise CommandError(error.detail) from None
         self.stdout.write(f"The administrator {username} can sign in.")
-        if generate:
-            self.stdout.write(f"Password, shown this once: {password}")
 
 
 def _given_password() -> str:
@@ -51,7 +47,7 @@ def _given_password() -> str:
     if password is not None:
         return password
     if not sys.stdin.isatty():
-        raise CommandError(f"Set {PASSWORD_VARIABLE}, or use --generate, or run this at a terminal.")
+        raise CommandError(f"Set {PASSWORD_VARIABLE}, or run this at a terminal.")
     first = getpass.getpass("Password: ")
     if first != getpass.getpass("Again: "):
         raise CommandError("The two passwords differ.")

@@ -1,0 +1,79 @@
+"""X1, the times: an id of somebody else is refused in the time that one of nobody's takes, by their medians."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+
+from paysettle.kernel import identifiers
+from paysettle.payments import queries
+from paysettle.payments.models import Payment
+from tests.permissions.attack import TABLE, Attack, Server, ids_of, with_id
+from tests.permissions.callers import cast, signed_in
+from tests.permissions.requests import REQUESTS, Request
+
+BOUND_S = 0.002
+PLANTED_S = 0.005
+ROUNDS = 15
+TRIES = 5
+
+BY_ID = [name for name in REQUESTS if TABLE.rows[name].foreign == "404 not_found"]
+
+
+@pytest.fixture(scope="module")
+def attack() -> Attack:
+    return Attack(Server(), cast())
+
+
+def difference_s(attack: Attack, name: str) -> float:
+    """Return by how much the medians differ at most, over the places of the request that hold an id.
+
+    It is the least of some runs: a busy machine makes differences of its own, and never takes one away.
+    """
+    return max(min(_differences_s(attack, *pair)) for pair in _pairs(attack, name))
+
+
+def _pairs(attack: Attack, name: str) -> Iterator[tuple[Request, Request]]:
+    """Return a good request with an id of others in one of its places, and with an id of nobody's there."""
+    ours, theirs = REQUESTS[name](attack.everybody.ours), REQUESTS[name](attack.everybody.theirs)
+    for place, foreign in enumerate(ids_of(ours)):
+        absent = identifiers.show(foreign[:3], identifiers.new())
+        yield with_id(theirs, place, foreign), with_id(theirs, place, absent)
+
+
+def _differences_s(attack: Attack, foreign: Request, absent: Request) -> Iterator[float]:
+    headers = signed_in(attack.everybody.theirs.owner)
+    for _ in range(TRIES):
+        times: tuple[list[float], list[float]] = ([], [])
+        for _ in range(ROUNDS):
+            for found, request in zip(times, (foreign, absent), strict=True):  # by turns: what slows one slows both
+                started = time.perf_counter()
+                reply = attack.server.send(request, headers)
+                found.append(time.perf_counter() - started)
+                assert reply.status == 404, (request, reply.text)
+        difference = abs(statistics.median(times[0]) - statistics.median(times[1]))
+        yield difference
+        if difference < BOUND_S:
+            return
+
+
+@pytest.mark.parametrize("name", BY_ID)
+def test_what_belongs_to_others_takes_no_other_time_than_nothing(name: str, attack: Attack) -> None:
+    assert difference_s(attack, name) < BOUND_S
+
+
+def test_control_five_milliseconds_for_what_is_there_are_noticed(
+    attack: Attack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: something is done with a payment before it is asked whose it is."""
+    find = queries._payment
+
+    def slowly(party_id: UUID, payment_id: UUID) -> Payment:
+        if Payment.objects.filter(id=payment_id).exists():
+            time.sleep(PLANTED_S)
+        return find(party_id, payment_id)
+
+    monkeypatch.setattr(queries, "_payment", slowly)
+    assert difference_s(attack, "get_payment") > BOUND_S
