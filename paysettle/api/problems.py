@@ -80,7 +80,7 @@ def fault(message: str) -> HttpResponse:
 def answer_response(answer: Answer) -> HttpResponse:
     """Return the answer of the lane: the same bytes for a replay, which says so and names the first request."""
     content_type = CONTENT_TYPE if answer.status >= HTTPStatus.BAD_REQUEST else "application/json"
-    found = HttpResponse(answer.text, status=answer.status, content_type=content_type)
+    found = HttpResponse(answer.text.encode(), status=answer.status, content_type=content_type)
     if answer.replayed:
         mark_replayed(found, answer)
     return found

@@ -62,7 +62,8 @@ def normal_form(text: str) -> str:
 
 def is_readable(text: str) -> bool:
     """Tell whether a text has none of the characters that order or hide others."""
-    return not any(map(_is_control, text))
+    # What Python calls printable has none of them, and no letter is looked at by itself.
+    return text.isprintable() or not any(map(_is_control, text))
 
 
 def _is_control(letter: str) -> bool:

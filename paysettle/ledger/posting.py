@@ -240,9 +240,9 @@ class Posting:
             self._accounts[account_id].check(net_minor[account_id], held_change_minor=held_change_minor[account_id])
 
     def _book(self, group: Group, currency: str, *, at: datetime) -> list[dict[str, Any]]:
-        accounts = {account_id for t in group.transfers for account_id in (t.debit_id, t.credit_id)}
+        last = self._last_booked_at
         # An account's lines are in order of time too, even when the clock steps back.
-        booked_at = max(at, *(self._last_booked_at[account_id] for account_id in accounts))
+        booked_at = max(at, *[last[i] for t in group.transfers for i in (t.debit_id, t.credit_id)])
         group_id = identifiers.new()
         named = [(identifiers.new(), transfer) for transfer in group.transfers]
         credited = [self._enter(t.credit_id, transfer_id, t.amount_minor, booked_at) for transfer_id, t in named]
@@ -278,10 +278,12 @@ class Posting:
 
     def _currency(self, transfers: Sequence[Transfer]) -> str:
         """Return the one currency of the group; another one is a programming error."""
-        currencies = {self._accounts[i].currency for t in transfers for i in (t.debit_id, t.credit_id)}
-        if len(currencies) != 1:
-            raise ValueError(f"A group moves one currency, not {sorted(currencies)}.")
-        return currencies.pop()
+        currency = self._accounts[transfers[0].debit_id].currency
+        for transfer in transfers:
+            for account_id in (transfer.debit_id, transfer.credit_id):
+                if self._accounts[account_id].currency != currency:
+                    raise ValueError(f"A group moves one currency, {currency}: no other in {account_id}.")
+        return currency
 
     def _enter(self, account_id: UUID, transfer_id: UUID, amount_minor: int, booked_at: datetime) -> int:
         """Give an account its next line and return the line's sequence. Rule MR7."""

@@ -10,12 +10,14 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
+from paysettle.identity.operations import closing
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
 from paysettle.ledger import accounts, verify
 from tests.approvals import limit
 from tests.companies import company
 from tests.findings import findings_after
+from tests.http import InProcess
 from tests.moves import authorise, capture, refund
 from tests.people import Person, deposit, pay, person
 from tests.settle import approve, ask
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.money
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Two people, a payment and a settlement."""
+    """Two people, a payment and a settlement; whatever a check looks at has happened once."""
 
     ana: Person
     ben: Person
@@ -60,6 +62,9 @@ def books() -> Books:
     limit(firm, paul, per_payment=10)
     pay(paul, ben, 10)
     pay(paul, ben, 11)
+    item = {"key": "one", "payee": ben.handle, "amount": {"amount": 1, "currency": "EUR"}}
+    assert InProcess(ana).post("/api/v1/payment-batches", {"items": [item]}).status == 200
+    closing.close_own(by=person("cleo").caller)
     return Books(ana, ben, payment, settlement)
 
 

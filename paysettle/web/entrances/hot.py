@@ -7,6 +7,7 @@ query, cookies or the session.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from io import BytesIO
 
 from django.conf import settings
@@ -27,6 +28,9 @@ from paysettle.web.entrances.messages import (
     read_body,
     request_of,
 )
+
+_NAMING_THE_HOST = ("HTTP_HOST", "SERVER_NAME", "SERVER_PORT")
+"""What Django reads a host from."""
 
 Views = Mapping[tuple[str, str], View]
 
@@ -61,6 +65,15 @@ def _is_for_us(request: HttpRequest) -> bool:
     """Tell whether Django's middleware would let the request pass; if not, Django itself is to say why."""
     if settings.SECURE_SSL_REDIRECT and not request.is_secure():
         return False
+    named = tuple(request.META.get(name) for name in _NAMING_THE_HOST)
+    return _is_our_host(named, tuple(settings.ALLOWED_HOSTS))
+
+
+@lru_cache(maxsize=64)
+def _is_our_host(named: tuple[str | None, ...], _allowed: tuple[str, ...]) -> bool:
+    """Tell what Django says of a host, by asking it once; `named` are the values of _NAMING_THE_HOST."""
+    request = HttpRequest()
+    request.META = {name: value for name, value in zip(_NAMING_THE_HOST, named, strict=True) if value is not None}
     try:
         request.get_host()
     except DisallowedHost:

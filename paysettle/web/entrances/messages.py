@@ -68,10 +68,11 @@ async def answer(request: HttpRequest, view: View, send: Send, *, route: str | N
         response = await view(request)
     except Exception:
         response = problems.fault("request_failed")
-    response.headers["Content-Length"] = str(len(response.content))
     finish(request, response, request_id=request_id, route=route, started=started)
-    headers = [*_in_bytes(response), *_standing_headers(request.path, secure=request.is_secure())]
-    await send_whole(send, response.status_code, headers, response.content)
+    content = response.content
+    length = (b"Content-Length", b"%d" % len(content))
+    headers = [*_in_bytes(response), length, *_standing_headers(request.path, secure=request.is_secure())]
+    await send_whole(send, response.status_code, headers, content)
 
 
 async def refuse(scope: Scope, error: DomainError, send: Send) -> None:
