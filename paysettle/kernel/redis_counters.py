@@ -5,6 +5,7 @@ it does not answer within TIMEOUT_S, and when it refuses (a wrong password, no m
 process leaves it alone for PAUSE_S, after which one call tries it again while the others still go on without it.
 
 What was sent to a Redis that did not answer may have been counted there; it is then counted twice, never not at all.
+How long it takes to look a host's name up is the system's to bound: no time-out of ours reaches that.
 """
 
 import threading
@@ -22,8 +23,11 @@ from paysettle.kernel.counters import Away
 
 PREFIX = "paysettle.throttle:"
 
-TIMEOUT_S = 0.25
-"""How long a connection may take, and an answer."""
+TIMEOUT_S = 0.5
+"""How long a connection may take, and an answer: long for a Redis nearby, also from a busy machine."""
+
+CONNECTIONS_MAX = 10_000
+"""No thread finds them used up: what does not get one takes Redis for away."""
 
 PAUSE_S = 5.0
 """How long a Redis that has failed is left alone."""
@@ -60,6 +64,7 @@ class RedisCounters:
             socket_connect_timeout=TIMEOUT_S,
             socket_timeout=TIMEOUT_S,
             socket_keepalive=True,
+            max_connections=CONNECTIONS_MAX,
             protocol=2,
             retry=Retry(NoBackoff(), 0),
         )
