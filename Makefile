@@ -13,7 +13,7 @@ help:
 	@echo "make demo        a story told through the real API, on SQLite, no servers needed (PORT=8000, KAFKA=1)"
 	@echo "make demo-reset  forget the demo's data"
 	@echo "make run         server and worker for development, on SQLite"
-	@echo "make test        the whole suite on SQLite, MariaDB, MySQL, Kafka and Chromium; finds or fetches them itself"
+	@echo "make test        the whole suite on SQLite, MariaDB, MySQL, Kafka, Redis and Chromium; finds or fetches them itself"
 	@echo "make test-long   the same with every number at its full size, on every Python that is here"
 	@echo "make bench       how fast it is, against raw SQL in the same run (10 minutes); docs/performance.md"
 	@echo "make bench-full  the same with five million entries, and with little memory (an hour)"
@@ -40,10 +40,10 @@ run: .venv/runtime
 		trap "kill $$worker $$serve 2>/dev/null; wait" EXIT; trap "exit 143" TERM HUP INT; wait $$serve
 
 test: .venv/dev
-	@$(PY) -m devservers run mariadb mysql kafka chromium -- $(PY) -m pytest $(DATABASES) $(ARGS)
+	@$(PY) -m devservers run mariadb mysql kafka redis chromium -- $(PY) -m pytest $(DATABASES) $(ARGS)
 
 test-long: .venv/dev
-	@TEST_LONG=1 $(PY) -m devservers run mariadb mysql kafka chromium -- $(PY) -m pytest $(DATABASES) $(ARGS)
+	@TEST_LONG=1 $(PY) -m devservers run mariadb mysql kafka redis chromium -- $(PY) -m pytest $(DATABASES) $(ARGS)
 	@$(PY) scripts/other_pythons.py
 
 check: .venv/dev

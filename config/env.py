@@ -6,6 +6,7 @@ sentence (`SettingError`), never with a default that nobody asked for.
 
 import base64
 import binascii
+import importlib.util
 import os
 import re
 from dataclasses import dataclass
@@ -145,6 +146,23 @@ def brokers(name: str) -> str:
         if not good or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= PORT_MAX:
             raise SettingError(f"{name} must look like host:9092,host:9092; {word!r} is no such place.")
     return ",".join(found)
+
+
+def redis_url(name: str) -> str:
+    """Return the variable as `redis://user:password@host:port/number`, `rediss://` for TLS; empty when there is none.
+
+    Raises SettingError also if the package that talks to Redis is not installed.
+    """
+    value = text(name)
+    if not value:
+        return ""
+    # No options behind a question mark: they would change the time-outs.
+    found = re.fullmatch(rf"rediss?://(?:[^\s@/?#]*@)?{_HOST}(?::([0-9]{{1,5}}))?(?:/[0-9]{{0,5}})?", value)
+    if found is None or (found[1] is not None and not 1 <= int(found[1]) <= PORT_MAX):
+        raise SettingError(f"{name} must look like redis://user:password@host:6379/0, or rediss:// for TLS.")
+    if importlib.util.find_spec("redis") is None:
+        raise SettingError(f"{name} is set, but the package redis is not installed: `pip install 'redis>=8.1,<9'`.")
+    return value
 
 
 def pairs(name: str) -> dict[str, str]:

@@ -181,6 +181,7 @@ ACCOUNT_RATE_LIMITS = {
     "confirm_email": "3/3m/key",
 }
 THROTTLE_FACTOR = env.integer("THROTTLE_FACTOR", 1, least=1, most=100_000)
+REDIS_URL = env.redis_url("REDIS_URL")  # empty: throttles count in the database
 # Behind so many proxies of our own that add to X-Forwarded-For: limits count the address before them.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, least=0, most=10)
 # Those limits count in the cache. Django's default of 300 entries would let anybody push the counts of others out.

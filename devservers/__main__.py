@@ -1,4 +1,4 @@
-"""`python -m devservers run mariadb mysql kafka chromium -- COMMAND ARGS`: run a command beside real servers."""
+"""`python -m devservers run mariadb mysql kafka redis chromium -- COMMAND ARGS`: run a command beside real servers."""
 
 import argparse
 import os
@@ -16,14 +16,21 @@ from devservers.errors import Interrupted, Unavailable
 from devservers.kafka import Kafka
 from devservers.mariadb import MariaDB
 from devservers.mysql import MySQL
+from devservers.redis import Redis
 from devservers.server import Server
 
 Helper = Server | Chromium
 
-SERVERS: dict[str, type[Helper]] = {"mariadb": MariaDB, "mysql": MySQL, "kafka": Kafka, "chromium": Chromium}
+SERVERS: dict[str, type[Helper]] = {
+    "mariadb": MariaDB,
+    "mysql": MySQL,
+    "kafka": Kafka,
+    "redis": Redis,
+    "chromium": Chromium,
+}
 
 # What the program itself reads, as against what its tests read.
-SETTINGS = {"TEST_KAFKA_BOOTSTRAP_SERVERS": "KAFKA_BOOTSTRAP_SERVERS"}
+SETTINGS = {"TEST_KAFKA_BOOTSTRAP_SERVERS": "KAFKA_BOOTSTRAP_SERVERS", "TEST_REDIS_URL": "REDIS_URL"}
 
 NOT_FOUND = 127
 SIGNALLED = 128
@@ -80,7 +87,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     names = ", ".join(SERVERS)
     run.add_argument("servers", nargs="+", choices=SERVERS, metavar="SERVER", help=names)
     run.add_argument("--require", action="store_true", help="fail if one of them cannot be had")
-    run.add_argument("--as-setting", action="store_true", help="export KAFKA_BOOTSTRAP_SERVERS for the program")
+    run.add_argument(
+        "--as-setting", action="store_true", help="export KAFKA_BOOTSTRAP_SERVERS or REDIS_URL for the program"
+    )
     # Split by hand: argparse would take the command's first words for servers.
     before, after = arguments, []
     if "--" in arguments:

@@ -1,4 +1,4 @@
-"""What MariaDB, MySQL and Kafka have in common: found, started, waited for, killed, started again, stopped."""
+"""What MariaDB, MySQL, Kafka and Redis have in common: found, started, waited for, killed, started again, stopped."""
 
 import os
 import shutil

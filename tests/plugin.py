@@ -49,6 +49,7 @@ os.environ.update(
     EMAIL_URL=f"file://{FOLDER / 'mail'}",  # of servers that tests start; in process Django keeps mail in memory
 )
 os.environ.pop("KAFKA_BOOTSTRAP_SERVERS", None)
+os.environ.pop("REDIS_URL", None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -75,7 +76,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what could not be had, loudly and last."""
     for test in _UNSHOWN:
         terminalreporter.write_line(f"docs/asvs.toml names a test that has not passed: {test}", red=True)
-    for name in ("MARIADB", "MYSQL", "KAFKA", "CHROMIUM"):
+    for name in ("MARIADB", "MYSQL", "KAFKA", "REDIS", "CHROMIUM"):
         reason = os.environ.get(f"TEST_{name}_MISSING")
         if reason:
             terminalreporter.write_line(f"NOT TESTED on {name}: {reason}", red=True, bold=True)

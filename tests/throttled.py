@@ -1,15 +1,25 @@
-"""Throttles as they are in production, for tests of them: the test run multiplies every limit."""
+"""Throttles as they are in production, for tests of them: the test run multiplies every limit. Where they count."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
+import pytest
 from django.test import override_settings
 
-from paysettle.kernel import throttles
+from devservers.errors import Unavailable
+from devservers.redis import Redis
+from paysettle.kernel import counters, redis_counters, throttles
+from paysettle.kernel.throttles import Limit
 
 DAY_S = 86_400
+LONG_ENOUGH_S = 60
+PATIENT_S = 10.0
+"""How long tests of numbers wait for Redis: on a busy machine it must not be taken for away."""
+
+PLACES = ("table", "redis")
 
 
 class Clock:
@@ -37,3 +47,51 @@ def as_another_process() -> None:
     """Forget what this process has spent, once everything is counted."""
     throttles._counter.submit(lambda: None).result()
     throttles._portions.clear()
+
+
+def await_room(limit: Limit) -> None:
+    """Wait until a window has just begun, or one lasts long enough for a test."""
+    left_s = limit.window_s - time.time() % limit.window_s
+    if left_s < LONG_ENOUGH_S:
+        time.sleep(left_s)
+
+
+def redis_url() -> str:
+    """Return the address of the Redis of this test run; skip the test if there is none, and say why."""
+    url = os.environ.get("TEST_REDIS_URL")
+    if not url:
+        pytest.skip(f"Redis: {os.environ.get('TEST_REDIS_MISSING') or 'TEST_REDIS_URL is not set'}")
+    return url
+
+
+@contextmanager
+def counting_in(place: str) -> Iterator[None]:
+    """Let this process count in the table, or in the Redis of this test run."""
+    with override_settings(REDIS_URL=redis_url() if place == "redis" else ""), patient(PATIENT_S):
+        yield
+
+
+@contextmanager
+def patient(timeout_s: float) -> Iterator[None]:
+    """Wait so long for Redis."""
+    with patch.object(redis_counters, "TIMEOUT_S", timeout_s):
+        counters.in_redis.cache_clear()
+        yield
+    counters.in_redis.cache_clear()
+
+
+@contextmanager
+def own_redis() -> Iterator[Redis]:
+    """Run a Redis of a test's own, to be killed or stopped; in this block this process counts there."""
+    server = Redis()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv(server.address_variable, raising=False)  # else that one would be used
+        try:
+            server.start()
+        except Unavailable as error:
+            pytest.skip(error.reason)
+    try:
+        with override_settings(REDIS_URL=server.url), patient(PATIENT_S):
+            yield server
+    finally:
+        server.stop()

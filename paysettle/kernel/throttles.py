@@ -1,8 +1,8 @@
-"""How often somebody may do something: counters in one table that all processes share, and buckets in one process.
+"""How often somebody may do something: counters that all processes share, and buckets in one process.
 
-A **Limit** allows so much in a window of time, for each subject: a person, an account, an address. A counter is a row
-of its own for each window; it is raised and judged in one transaction under the lock of that row, so no two attempts,
-in whatever processes, are taken for one. The table holds keyed digests, never an address or an account.
+A **Limit** allows so much in a window of time, for each subject: a person, an account, an address. Each window has a
+counter of its own, in a table or in Redis (`counters.py`); it is raised and judged in one step, so no two attempts, in
+whatever processes, are taken for one. It is known by a keyed digest, never by an address or an account.
 
 What is done often is counted in portions, by a thread beside the requests, which never wait for it: a process begins to
 spend a portion while that is being counted, and stops when it hears that the limit was reached. So one process holds a
@@ -24,7 +24,8 @@ import structlog
 from django.conf import settings
 from django.utils.encoding import force_bytes
 
-from paysettle.kernel import transactions
+from paysettle.kernel import counters
+from paysettle.kernel.counters import TABLE, Counters
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.jobs import Fence, Job
 from paysettle.kernel.models import Throttle
@@ -66,58 +67,45 @@ class Slot:
     """What `take` has counted, one by one."""
 
     digest: bytes
+    counted_in: Counters = TABLE
 
 
 def take(limit: Limit, subject: str) -> Slot:
     """Count one for a subject; raise Throttled, and count nothing, if there have been as many as the limit allows."""
     window, gone_s = divmod(now_s(), limit.window_s)
-    slot = Slot(_digest(limit.name, subject, str(int(window))))
+    digest = _digest(limit.name, subject, str(int(window)))
     ends_at = datetime.fromtimestamp((window + 1) * limit.window_s, UTC)
     factor = settings.THROTTLE_FACTOR
     if limit.portion > 1:
-        granted = _spend(slot.digest, portion=limit.portion * factor, most=limit.most * factor, ends_at=ends_at)
+        slot = Slot(digest)
+        granted = _spend(digest, portion=limit.portion * factor, most=limit.most * factor, ends_at=ends_at)
     else:
-        granted = _count(slot.digest, by=1, most=limit.most * factor, ends_at=ends_at) == 1
+        count, place = counters.count(digest, by=1, most=limit.most * factor, ends_at=ends_at)
+        slot, granted = Slot(digest, place), count == 1
     if not granted:
         raise Throttled(retry_after_s=math.ceil(limit.window_s - gone_s))
     return slot
 
 
 def give_back(*slots: Slot) -> None:
-    """Uncount what turned out not to count."""
-
-    def work(tx: Transaction) -> None:
-        for slot in slots:
-            tx.execute("UPDATE kernel_throttle SET used = used - 1 WHERE digest = %s AND used > 0", [slot.digest])
-
-    transactions.run(work, plain=True)
+    """Uncount what turned out not to count, where it was counted."""
+    for place in {slot.counted_in for slot in slots}:
+        place.uncount([slot.digest for slot in slots if slot.counted_in is place])
 
 
 def clear(limit: Limit, subject: str) -> None:
     """Let a subject begin anew in this window."""
-    digest = _digest(limit.name, subject, str(int(now_s() // limit.window_s)))
-    transactions.run(lambda tx: tx.execute("DELETE FROM kernel_throttle WHERE digest = %s", [digest]), plain=True)
+    counters.clear(_digest(limit.name, subject, str(int(now_s() // limit.window_s))))
 
 
 def mark(name: str, subject: str, *, life: timedelta) -> None:
     """Note something of a subject for a time, to be asked by `is_marked`."""
-    digest = _digest(name, subject)
-    ends_at = datetime.fromtimestamp(now_s(), UTC) + life
-
-    def work(tx: Transaction) -> None:
-        moment = tx.time(ends_at)
-        tx.execute(
-            f"INSERT INTO kernel_throttle (digest, used, ends_at) VALUES (%s, 1, %s) {_on_conflict(tx)} ends_at = %s",  # noqa: S608
-            [digest, moment, moment],
-        )
-
-    transactions.run(work, repeatable=True, plain=True)
+    TABLE.mark(_digest(name, subject), ends_at=datetime.fromtimestamp(now_s(), UTC) + life)
 
 
 def is_marked(name: str, subject: str) -> bool:
     """Tell whether something was noted of a subject and its time has not passed."""
-    now = datetime.fromtimestamp(now_s(), UTC)
-    return transactions.read(Throttle.objects.filter(digest=_digest(name, subject), ends_at__gt=now).exists)
+    return TABLE.is_marked(_digest(name, subject), now=datetime.fromtimestamp(now_s(), UTC))
 
 
 def now_s() -> float:
@@ -152,7 +140,7 @@ class Buckets:
 
 
 def forget(fence: Fence) -> bool:
-    """Delete a batch of counters whose window has ended; return whether there may be more."""
+    """Delete a batch of rows whose time has ended; return whether there may be more. Redis forgets by itself."""
 
     def work(tx: Transaction) -> int:
         ended = Throttle.objects.filter(ends_at__lt=tx.read_clock()).values_list("digest", flat=True)
@@ -202,26 +190,7 @@ def _spend(digest: bytes, *, portion: int, most: int, ends_at: datetime) -> bool
 
 def _count_portion(digest: bytes, known: _Portions, portion: int, most: int, ends_at: datetime) -> None:
     try:
-        known.reached = _count(digest, by=portion, most=most, ends_at=ends_at) < portion
+        granted, _ = counters.count(digest, by=portion, most=most, ends_at=ends_at)
+        known.reached = granted < portion
     except Exception:
         _log.exception("portion_not_counted")  # who waits for the database is not kept out by a throttle
-
-
-def _count(digest: bytes, *, by: int, most: int, ends_at: datetime) -> int:
-    """Raise a counter by `by`, but not over `most`; return by how much it was raised."""
-
-    def work(tx: Transaction) -> int:
-        insert = f"INSERT INTO kernel_throttle (digest, used, ends_at) VALUES (%s, %s, %s) {_on_conflict(tx)}"  # noqa: S608
-        tx.execute(f"{insert} used = used + %s", [digest, by, tx.time(ends_at), by])
-        # The row is ours until COMMIT, so this is the sum that nobody else has seen.
-        ((used,),) = tx.fetch("SELECT used FROM kernel_throttle WHERE digest = %s", [digest])
-        granted: int = max(0, min(by, most - (used - by)))
-        if granted < by:
-            tx.execute("UPDATE kernel_throttle SET used = used - %s WHERE digest = %s", [by - granted, digest])
-        return granted
-
-    return transactions.run(work, repeatable=True, plain=True)
-
-
-def _on_conflict(tx: Transaction) -> str:
-    return "ON DUPLICATE KEY UPDATE" if tx.mysql else "ON CONFLICT (digest) DO UPDATE SET"

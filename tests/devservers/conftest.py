@@ -5,8 +5,9 @@ import pytest
 from devservers.kafka import Kafka
 from devservers.mariadb import MariaDB
 from devservers.mysql import MySQL
+from devservers.redis import Redis
 
-OURS = (MariaDB, MySQL, Kafka)
+OURS = (MariaDB, MySQL, Kafka, Redis)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -21,6 +21,7 @@ from devservers.kafka import Kafka
 from devservers.mariadb import MariaDB
 from devservers.mysql import MySQL
 from devservers.package_sources import Source, choose, read_sources
+from devservers.redis import Redis
 from devservers.server import Server
 from devservers.sql import SqlServer
 from tests.devservers.machine import WAIT_S, Answering, is_running, wait_until
@@ -28,7 +29,7 @@ from tests.devservers.machine import WAIT_S, Answering, is_running, wait_until
 pytestmark = pytest.mark.once
 
 HOUSE = Path(__file__).parents[2]
-OURS = (MariaDB, MySQL, Kafka)
+OURS = (MariaDB, MySQL, Kafka, Redis)
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -109,6 +110,19 @@ class TestAnAddressInTheEnvironment:
             with pytest.raises(Unavailable, match="does not answer"):
                 Kafka().start()
 
+    @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"+OK\r\n"])
+    def test_of_redis_must_speak_its_protocol(self, answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        with Answering(answer) as port:
+            monkeypatch.setenv("TEST_REDIS_URL", f"redis://127.0.0.1:{port}/0")
+            with pytest.raises(Unavailable, match="TEST_REDIS_URL does not answer"):
+                Redis().start()
+
+    @pytest.mark.parametrize("address", ["redis://127.0.0.1:1/0", "nonsense", "redis://127.0.0.1:port/0"])
+    def test_of_redis_must_answer(self, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TEST_REDIS_URL", address)
+        with pytest.raises(Unavailable, match="TEST_REDIS_URL does not answer"):
+            Redis().start()
+
     def test_belongs_to_someone_else(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sql, "ask", lambda _url: ("9.7.0", Path("/elsewhere")))
         monkeypatch.setenv("TEST_MYSQL_URL", "mysql://db.example/")
@@ -134,6 +148,10 @@ class TestWhatCannotBeHad:
                 "MySQL 9.7 cannot be fetched because apt-get is not on PATH; no mysqld is on PATH either.",
             ),
             (Kafka(), "Kafka needs Java 17 or newer, and no java is on PATH."),
+            (
+                Redis(),
+                "Redis 8.0 cannot be fetched because apt-get is not on PATH; no redis-server is on PATH either.",
+            ),
         ],
     )
     @pytest.mark.usefixtures("bare_machine")
@@ -158,6 +176,11 @@ class TestWhatCannotBeHad:
         script(bare_machine / "mysqld", "echo 'mysqld  Ver 10.11.6-MariaDB for debian-linux-gnu'")
         with pytest.raises(Unavailable, match=r"mysqld is not MySQL, it says .*MariaDB"):
             MySQL().start()
+
+    def test_redis_server_that_cannot_be_run(self, bare_machine: Path) -> None:
+        script(bare_machine / "redis-server", "echo 'no such library' >&2; exit 127")
+        with pytest.raises(Unavailable, match="redis-server cannot be run: no such library"):
+            Redis().start()
 
     def test_source_that_cannot_be_reached(self, bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(

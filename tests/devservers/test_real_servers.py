@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pymysql
 import pytest
+import redis
 from confluent_kafka import Consumer, Producer
 
 from devservers.child import free_ports
@@ -13,6 +14,7 @@ from devservers.errors import Unavailable
 from devservers.kafka import Kafka
 from devservers.mariadb import MariaDB
 from devservers.mysql import MySQL
+from devservers.redis import Redis
 from devservers.server import Server
 from devservers.sql import SqlServer
 from tests.devservers.machine import WAIT_S, Answering, is_running
@@ -50,6 +52,16 @@ def _kafka() -> Iterator[Kafka]:
         started(kafka)
     yield kafka
     kafka.stop()
+
+
+@pytest.fixture(name="redis_server", scope="module")
+def _redis_server() -> Iterator[Redis]:
+    server = Redis()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(server.address_variable, raising=False)
+        started(server)
+    yield server
+    server.stop()
 
 
 @pytest.mark.slow
@@ -169,6 +181,36 @@ class TestARealBroker:
         assert list((folder / "data").glob("__cluster_metadata-0/*.log"))
         kafka.stop()
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+class TestARealRedis:
+    """Redis, really started."""
+
+    def test_comes_back_empty_where_it_was(self, redis_server: Redis) -> None:
+        url, pid = redis_server.url, redis_server.pid
+        with redis.Redis.from_url(url) as client:
+            client.set("ana", 1)
+            redis_server.kill()
+            with pytest.raises(redis.ConnectionError):
+                client.get("ana")
+            redis_server.restart()
+            assert (redis_server.url, redis_server.pid != pid) == (url, True)
+            assert client.get("ana") is None
+
+    def test_is_used_by_address(self, redis_server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(redis_server.address_variable, redis_server.url)
+        with Redis() as same:
+            assert (same.url, same.version, same.is_ours) == (redis_server.url, redis_server.version, False)
+        assert redis_server.is_alive
+
+    def test_leaves_nothing_behind(self, redis_server: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        with type(redis_server)() as another:
+            pid = another.pid
+            assert [list(folder.iterdir()) for folder in tmp_path.iterdir()] == [[another._own_child().log]]
+        assert list(tmp_path.iterdir()) == []
+        assert not is_running(pid)
 
 
 def produce(kafka: Kafka, messages: list[bytes]) -> None:

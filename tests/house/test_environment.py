@@ -69,6 +69,12 @@ def test_make_without_python_is_one_sentence() -> None:
         ("ENCRYPTION_KEYS", "abc", "Key 1 of ENCRYPTION_KEYS is not base64 of 32 bytes"),
         ("SESSION_IDLE_S", "5", "SESSION_IDLE_S must be a whole number from 600"),
         ("KAFKA_TOPIC", "a b", "KAFKA_TOPIC must be 1 to 200 letters"),
+        ("REDIS_URL", "localhost:6379", "REDIS_URL must look like redis://"),
+        ("REDIS_URL", "http://localhost:6379", "REDIS_URL must look like redis://"),
+        ("REDIS_URL", "redis://", "REDIS_URL must look like redis://"),
+        ("REDIS_URL", "redis://localhost:0", "REDIS_URL must look like redis://"),
+        ("REDIS_URL", "redis://localhost/one", "REDIS_URL must look like redis://"),
+        ("REDIS_URL", "redis://localhost/0?socket_timeout=60", "REDIS_URL must look like redis://"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_one_sentence(setting: str, value: str, sentence: str) -> None:
@@ -83,6 +89,24 @@ def test_a_setting_that_makes_no_sense_is_one_sentence(setting: str, value: str,
     assert result.returncode == 2
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("planted", ["None", "sys"])
+def test_redis_without_its_package_is_one_sentence(planted: str) -> None:
+    """The control is a start that finds something by that name."""
+    program = f"import runpy, sys; sys.modules['redis'] = {planted}; sys.argv = ['manage.py', 'check'];"
+    result = subprocess.run(
+        [sys.executable, "-c", program + " runpy.run_path('manage.py', run_name='__main__')"],
+        cwd=ROOT,
+        env={"SECRET_KEY": "x" * 50, "PATH": "/usr/bin", "REDIS_URL": "rediss://ana:secret@[::1]:6380/2"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert result.returncode == (2 if planted == "None" else 0)
+    assert ("the package redis is not installed" in result.stderr) == (planted == "None")
+    assert "Traceback" not in result.stderr
+    assert "secret" not in result.stderr
 
 
 @pytest.mark.parametrize(

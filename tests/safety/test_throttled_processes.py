@@ -1,6 +1,5 @@
 """X13 at the real server, with the limits of production: all its processes count together, and headers do not help."""
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,19 +8,17 @@ import pytest
 from paysettle.api import throttling
 from tests.people import PASSWORD, Person, person
 from tests.server import Reply, Server, running
+from tests.throttled import PLACES, await_room, redis_url
 
 LOGIN = "/_allauth/app/v1/auth/login"
-LONG_ENOUGH_S = 60
 
 
-@pytest.fixture(scope="module")
-def strict() -> Iterator[Server]:
+@pytest.fixture(scope="module", params=PLACES)
+def strict(request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server that multiplies nothing, in a window that has just begun or lasts long enough."""
-    window_s = throttling.WRONG_FROM_ADDRESS_TO_ACCOUNT.window_s
-    left_s = window_s - time.time() % window_s
-    if left_s < LONG_ENOUGH_S:
-        time.sleep(left_s)
-    with running(THROTTLE_FACTOR="1") as server:
+    url = redis_url() if request.param == "redis" else ""
+    await_room(throttling.WRONG_FROM_ADDRESS_TO_ACCOUNT)
+    with running(THROTTLE_FACTOR="1", REDIS_URL=url) as server:
         yield server
 
 

@@ -11,14 +11,18 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+import redis
+from django.conf import settings
 from django.db import connections
 from django.test import override_settings
 
-from paysettle.kernel import jobs, throttles
+from paysettle.kernel import counters, jobs, throttles
+from paysettle.kernel.counters import TABLE, Counters
 from paysettle.kernel.jobs import Fence
 from paysettle.kernel.models import ScheduledJob, Throttle
+from paysettle.kernel.redis_counters import PREFIX
 from paysettle.kernel.throttles import Buckets, Limit, Throttled
-from tests.throttled import Clock, as_another_process, as_in_production
+from tests.throttled import PLACES, Clock, as_another_process, as_in_production, counting_in
 
 FIVE = Limit("test.five", 5, 300)
 IN_PORTIONS = Limit("test.portions", 20, 300, portion=4)
@@ -28,6 +32,16 @@ IN_PORTIONS = Limit("test.portions", 20, 300, portion=4)
 def clock() -> Iterator[Clock]:
     with as_in_production() as found:
         yield found
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Count in the table, then in Redis."""
+    with counting_in(request.param):
+        yield request.param
+
+
+WHEREVER_IS_COUNTED = pytest.mark.usefixtures("place")
 
 
 def somebody() -> str:
@@ -56,6 +70,7 @@ def taken_at_once(limit: Limit, subject: str, times: int) -> int:
 
 
 @pytest.mark.money
+@WHEREVER_IS_COUNTED
 def test_so_many_and_no_more(clock: Clock) -> None:
     ana, ben = somebody(), somebody()
     assert taken(FIVE, ana, 8) == 5
@@ -69,29 +84,48 @@ def test_so_many_and_no_more(clock: Clock) -> None:
 
 
 @pytest.mark.money
+@WHEREVER_IS_COUNTED
 def test_attempts_at_once_are_all_counted() -> None:
     assert taken_at_once(FIVE, somebody(), 40) == 5
     assert taken_at_once(IN_PORTIONS, somebody(), 60) == 20
 
 
-def test_control_a_count_that_is_read_and_then_written_lets_more_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_control_a_count_that_is_read_and_then_written_lets_more_through(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The planted bug: what was read is judged, and written back after all have read it."""
     meeting = threading.Barrier(8)
 
-    def read_then_write(digest: bytes, *, by: int, most: int, ends_at: datetime) -> int:
-        used = Throttle.objects.get(digest=digest).used
+    def read(digest: bytes) -> int:
+        if place == "redis":
+            return int(_redis().get(PREFIX + digest.hex()))
+        return Throttle.objects.get(digest=digest).used
+
+    def write(digest: bytes, used: int) -> None:
+        if place == "redis":
+            _redis().set(PREFIX + digest.hex(), used, ex=300)
+        else:
+            Throttle.objects.filter(digest=digest).update(used=used)
+
+    def read_then_write(digest: bytes, *, by: int, most: int, ends_at: datetime) -> tuple[int, Counters]:  # noqa: ARG001
+        used = read(digest)
         with suppress(threading.BrokenBarrierError):
             meeting.wait(timeout=5)
-        Throttle.objects.filter(digest=digest).update(used=used + by, ends_at=ends_at)
-        return by if used + by <= most else 0
+        write(digest, used + by)
+        return (by if used + by <= most else 0), TABLE
 
     ana = somebody()
-    throttles.take(FIVE, ana)  # the row is there
-    monkeypatch.setattr(throttles, "_count", read_then_write)
+    throttles.take(FIVE, ana)  # the counter is there
+    monkeypatch.setattr(counters, "count", read_then_write)
     assert taken_at_once(FIVE, ana, 8) > 4
 
 
+def _redis() -> Any:
+    return redis.Redis.from_url(settings.REDIS_URL)
+
+
 @pytest.mark.money
+@WHEREVER_IS_COUNTED
 def test_what_is_refused_does_not_count() -> None:
     ana = somebody()
     slots = [throttles.take(FIVE, ana) for _ in range(5)]
@@ -101,9 +135,10 @@ def test_what_is_refused_does_not_count() -> None:
 
 
 @pytest.mark.money
+@WHEREVER_IS_COUNTED
 def test_a_process_counts_by_portions_and_holds_the_limit_exactly() -> None:
     ana = somebody()
-    with patch.object(throttles, "_count", wraps=throttles._count) as asked:
+    with patch.object(counters, "count", wraps=counters.count) as asked:
         assert taken(IN_PORTIONS, ana, 4) == 4
         assert _counted(asked) == 1
         assert taken(IN_PORTIONS, ana, 30) == 16
@@ -111,6 +146,7 @@ def test_a_process_counts_by_portions_and_holds_the_limit_exactly() -> None:
 
 
 @pytest.mark.money
+@WHEREVER_IS_COUNTED
 def test_processes_together_exceed_a_limit_by_a_portion_each_at_most() -> None:
     ana = somebody()
     through = []
@@ -125,13 +161,13 @@ def test_processes_together_exceed_a_limit_by_a_portion_each_at_most() -> None:
 def test_nobody_waits_for_a_database_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Frequent things are counted beside the requests: a lane that is full still refuses at once."""
     ana, free = somebody(), threading.Event()
-    count = throttles._count
+    count = counters.count
 
-    def hanging(digest: bytes, *, by: int, most: int, ends_at: datetime) -> int:
+    def hanging(digest: bytes, *, by: int, most: int, ends_at: datetime) -> tuple[int, Counters]:
         assert free.wait(timeout=30)
         return count(digest, by=by, most=most, ends_at=ends_at)
 
-    monkeypatch.setattr(throttles, "_count", hanging)
+    monkeypatch.setattr(counters, "count", hanging)
     assert taken(IN_PORTIONS, ana, 30) == 20, "what this process has spent is held without the database"
     free.set()
     assert _is_reached(ana) is False, "and is counted in the end"
@@ -141,7 +177,7 @@ def test_a_database_that_fails_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch)
     def failing(*_: Any, **__: Any) -> int:
         raise RuntimeError("away")
 
-    monkeypatch.setattr(throttles, "_count", failing)
+    monkeypatch.setattr(counters, "count", failing)
     assert taken(IN_PORTIONS, somebody(), 30) == 20
 
 
@@ -170,6 +206,7 @@ def test_a_mark_lasts_as_long_as_it_is_to(clock: Clock) -> None:
 
 
 @pytest.mark.money
+@WHEREVER_IS_COUNTED
 def test_beginning_anew() -> None:
     ana = somebody()
     assert taken(FIVE, ana, 6) == 5
@@ -177,6 +214,7 @@ def test_beginning_anew() -> None:
     assert taken(FIVE, ana, 6) == 5
 
 
+@WHEREVER_IS_COUNTED
 def test_the_factor_multiplies() -> None:
     with override_settings(THROTTLE_FACTOR=3):
         assert taken(FIVE, somebody(), 20) == 15
@@ -184,11 +222,11 @@ def test_the_factor_multiplies() -> None:
 
 
 @pytest.mark.money
-def test_no_subject_is_in_the_table() -> None:
+def test_no_subject_is_where_is_counted(place: str) -> None:
     """Not even its plain digest: there are few enough addresses to try them all."""
     address = "198.51.100.77"
     throttles.take(FIVE, address)
-    digests = [bytes(digest) for digest in Throttle.objects.values_list("digest", flat=True)]
+    digests = _digests(place)
     assert throttles._digest(FIVE.name, address, str(int(throttles.now_s() // 300))) in digests
     assert hashlib.sha256(address.encode()).digest() not in digests
     with override_settings(SECRET_KEY="another " * 8):
@@ -196,12 +234,18 @@ def test_no_subject_is_in_the_table() -> None:
         assert taken(FIVE, address, 1) == 1
 
 
+def _digests(place: str) -> list[bytes]:
+    if place == "redis":
+        return [bytes.fromhex(key.decode().removeprefix(PREFIX)) for key in _redis().scan_iter(f"{PREFIX}*")]
+    return [bytes(digest) for digest in Throttle.objects.values_list("digest", flat=True)]
+
+
 @pytest.mark.money
 def test_counters_whose_window_has_ended_are_deleted() -> None:
     ended, running = somebody(), somebody()
     throttles.take(FIVE, running)
     past = datetime.now(UTC) - timedelta(seconds=1)
-    throttles._count(throttles._digest(ended), by=1, most=5, ends_at=past)
+    TABLE.count(throttles._digest(ended), by=1, most=5, ends_at=past)
     ScheduledJob.objects.update_or_create(
         name=throttles.FORGET_ENDED.name,
         defaults={"next_run_at": past, "held_until": past},
