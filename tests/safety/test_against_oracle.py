@@ -26,7 +26,7 @@ from tests.safety.oracle import NOW, Oracle
 pytestmark = pytest.mark.money
 
 LONG = bool(os.environ.get("TEST_LONG"))
-EXAMPLES, STEPS = (100, 30) if KIND == "sqlite" else (40, 25)
+EXAMPLES, STEPS = (300, 30) if KIND == "sqlite" else (50, 20)
 if LONG:
     EXAMPLES, STEPS = 5000, 50
 SETTINGS = settings(

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.money
 
 LONG = bool(os.environ.get("TEST_LONG"))
 ROUNDS = 50 if LONG else 3
-LOADED_CUTS = 2_000 if LONG else 60
+LOADED_CUTS = 2_000 if LONG else 200
 SHARE = 0.2
 
 

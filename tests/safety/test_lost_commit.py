@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.skipif(KIND == "sqlite", reason="SQLite is in the process: there is no connection to lose"),
 ]
 
-CUTS = 200 if os.environ.get("TEST_LONG") else 20
+CUTS = 2_000 if os.environ.get("TEST_LONG") else 200
 AT_ONCE = 4
 PLACES: list[Where] = ["before", "after"]
 """Where to cut: before the server gets the COMMIT, or after it and before its answer."""
