@@ -24,8 +24,9 @@ CODE = Limit("code", 60, 5 * MINUTE_S)
 REFRESH = Limit("refresh", 300, MINUTE_S, portion=6)
 OTHER_SIGN_IN = Limit("other-sign-in", 300, 5 * MINUTE_S)
 
-# By the e-mail address that a mail goes to: from one place, and whoever asks for it.
+# By the e-mail address that a mail goes to: from one place, from one person, and whoever asks for it.
 MAIL_FROM_ADDRESS = Limit("mail.address", 5, HOUR_S)
+MAIL_FROM_SENDER = Limit("mail.sender", 5, HOUR_S)
 MAIL = Limit("mail", 30, HOUR_S)
 
 # Wrong passwords.

@@ -36,6 +36,8 @@ def run(*, host: str, port: int, say: Say) -> None:
 
     Raises CommandError when something is in the way: a port that is taken, a process that does not start.
     """
+    if settings.SECOND_FACTOR_FOR_ALL:
+        raise CommandError("The people of the demo have no second factor: run it without SECOND_FACTOR_FOR_ALL.")
     require_port(host, port)
     settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
     with _alone():

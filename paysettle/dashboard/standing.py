@@ -116,7 +116,7 @@ WALLET = (
         "frozen",
         (
             "From now on nothing moves its money: no payment in or out, no refund, no capture.",
-            "Its money, its holds and its history stay as they are.",
+            "Its money and its history stay as they are; what is on hold may still go back.",
         ),
         leaves_active=False,
         act=lambda by, id_, reason: wallets.freeze(by=by, account_id=id_, reason=reason),
@@ -135,7 +135,11 @@ WALLET = (
         StaffPermission.WALLET_CLOSE,
         "Close",
         "closed",
-        ("It is closed for good; it must be empty.", "Its history stays as it is."),
+        (
+            "It is closed for good; it must be empty.",
+            "What is on hold for it in the wallets of others cannot be captured any more.",
+            "Its history stays as it is.",
+        ),
         leaves_active=None,
         act=lambda by, id_, reason: wallets.close(by=by, account_id=id_, reason=reason),
     ),

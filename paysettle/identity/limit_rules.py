@@ -18,12 +18,14 @@ RULES_MAX = 50
 
 
 class LimitExceeded(DomainError):
-    """The amount is above what this member may send alone, at once or in one day."""
+    """The amount is above what this member may send alone, at once or in one day.
+
+    Not stored under the key: another member, another day, or another limit may allow the same request.
+    """
 
     code = "limit_exceeded"
     status = 422
     title = "This is more than you may send alone."
-    stored = True
 
 
 class MoreApprovalsNeeded(DomainError):
@@ -32,7 +34,6 @@ class MoreApprovalsNeeded(DomainError):
     code = "more_approvals_needed"
     status = 422
     title = "Your organisation wants more than one person to approve this amount: pay it with a payment."
-    stored = True
 
 
 class Reason(StrEnum):

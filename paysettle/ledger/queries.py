@@ -58,6 +58,11 @@ def owns(owner_id: UUID, account_id: UUID) -> bool:
     return Account.objects.filter(id=account_id, owner_id=owner_id, kind=WALLET.code).exists()
 
 
+def owner_of(account_id: UUID) -> UUID | None:
+    """Return whose an account is, None if there is no such account."""
+    return Account.objects.filter(id=account_id).values_list("owner_id", flat=True).first()
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """How far an account had come at a moment: its last line and the balance after it, in minor units."""

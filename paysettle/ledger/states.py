@@ -1,4 +1,4 @@
-"""Freezing, reopening and closing accounts. A transfer sees the state under the account's lock, so it acts at once."""
+"""Freezing, reopening and closing wallets. A transfer sees the state under the account's lock, so it acts at once."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -49,13 +49,15 @@ def lock_wallets(tx: Transaction, owner_id: UUID) -> list[Wallet]:
 
 
 def change(tx: Transaction, account_id: UUID, state: AccountState) -> int | None:
-    """Change the state of an account inside an open transaction; return its new version, None if it is so already.
+    """Change the state of a wallet inside an open transaction; return its new version, None if it is so already.
 
-    Raises NotFound, AccountIsClosed, AccountNotEmpty (closing one with money).
+    The system's own accounts are no wallets: without them money could neither come in nor go out. Raises NotFound,
+    AccountIsClosed, AccountNotEmpty (closing one with money).
     """
     rows = tx.fetch(
-        f"SELECT state, balance_minor, held_minor, version FROM ledger_account WHERE id = %s{tx.for_update}",  # noqa: S608
-        [account_id.bytes],
+        "SELECT state, balance_minor, held_minor, version FROM ledger_account"  # noqa: S608
+        f" WHERE id = %s AND kind = %s{tx.for_update}",
+        [account_id.bytes, WALLET.code],
     )
     if not rows:
         raise NotFound

@@ -13,8 +13,6 @@ STORED = {
     "capture_exceeds_hold",
     "hold_expired",
     "insufficient_funds",
-    "limit_exceeded",
-    "more_approvals_needed",
     "nothing_to_refund",
     "payment_not_authorised",
     "payment_not_pending",
@@ -187,7 +185,9 @@ class Oracle:
         if by == to:
             return "payment_to_oneself", ""
         needed = max(self._demanded(by, amount), 1 if self._exceeds(by, amount) else 0)
-        code = self._move(by, to, amount) if hold_s is NOW and not needed else self._refusal({by: 0}, {by: amount})
+        code = (
+            self._move(by, to, amount) if hold_s is NOW and not needed else self._refusal({by: 0, to: 0}, {by: amount})
+        )
         if code != "ok":
             return code, ""
         name = f"payment {len(self.payments) + 1}"
@@ -225,7 +225,7 @@ class Oracle:
             code = (
                 self._move(it.payer, it.payee, it.amount, from_hold=it.amount)
                 if it.hold_s is NOW
-                else (self._refusal({it.payer: 0}))
+                else (self._refusal({it.payer: 0, it.payee: 0}))
             )
             if code == "ok":
                 it.state, it.captured = ("completed", it.amount) if it.hold_s is NOW else ("authorised", 0)

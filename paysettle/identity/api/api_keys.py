@@ -139,16 +139,30 @@ def _scopes(fields: Fields) -> frozenset[Permission]:
 
 
 def _networks(fields: Fields) -> list[str]:
-    """Read networks in CIDR form, each in its usual writing; none if the field is left out."""
+    """Read networks in CIDR form, each in its usual writing; none if the field is left out.
+
+    None that no caller could come from: a caller has no zone, and an IPv4 address in IPv6 is known as what it is.
+    """
     named = fields.entries("networks", most=NETWORKS_MAX, required=False)
     found: dict[str, None] = {}
     for text in named:
-        try:
-            # A number would be taken for an address as well.
-            found[str(ipaddress.ip_network(text if type(text) is str else ""))] = None
-        except ValueError:
+        network = _network(text) if type(text) is str else None  # a number would be taken for an address as well
+        if network is None:
             fields.refuse("networks", "not_a_network", "Networks like 203.0.113.0/24 or 2001:db8::/32 are expected.")
+        else:
+            found[network] = None
     return list(found)
+
+
+def _network(text: str) -> str | None:
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        return None
+    _, slash, bits = text.partition("/")
+    is_mapped = isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped is not None
+    # `%` names a zone, and anything but a number behind the slash a mask.
+    return None if "%" in text or (slash and not bits.isdigit()) or is_mapped else str(network)
 
 
 def _life(fields: Fields) -> timedelta:

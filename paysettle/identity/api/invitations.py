@@ -59,8 +59,11 @@ class Invitations(APIView):
         email = read_email(fields)
         role = read_role(fields)
         fields.check()
-        throttles.take(throttling.MAIL, f"invitation {addresses.normal(email)}")
-        made = invitations.make(by=caller_of(request), email=email, role=role)
+        caller, subject = caller_of(request), f"invitation {addresses.normal(email)}"
+        # By who invites first: nobody uses up alone what all may send to an address.
+        throttles.take(throttling.MAIL_FROM_SENDER, f"{subject} {caller.person_id}")
+        throttles.take(throttling.MAIL, subject)
+        made = invitations.make(by=caller, email=email, role=role)
         return Response(documents.invitations([made])[0], status=201)
 
 

@@ -77,8 +77,7 @@ def make(*, by: Caller, name: str, scopes: Collection[Permission], networks: Seq
     def work(tx: Transaction) -> NewKey:
         party = _enter(by)
         now = tx.read_clock()
-        if live_keys.live(now).filter(party=party).count() >= LIVE_MAX:
-            raise TooManyApiKeys
+        _check_room(party.id, now)
         return _make(by=by, name=name, scopes=scopes, networks=" ".join(networks), life=life, at=now)
 
     return transactions.run(work)
@@ -87,7 +86,7 @@ def make(*, by: Caller, name: str, scopes: Collection[Permission], networks: Seq
 def rotate(*, by: Caller, key_id: UUID, overlap: timedelta, life: timedelta) -> NewKey:
     """Make a key like one of the acting party's, which goes on for `overlap` at most. The caller is its maker.
 
-    Raises NotPermitted, NotFound, ApiKeyEnded, ScopeNotHeld.
+    Raises NotPermitted, NotFound, ApiKeyEnded, ScopeNotHeld, TooManyApiKeys (the old one counts while it goes on).
     """
 
     def work(tx: Transaction) -> NewKey:
@@ -96,6 +95,8 @@ def rotate(*, by: Caller, key_id: UUID, overlap: timedelta, life: timedelta) -> 
         now = tx.read_clock()
         if old.revoked_at is not None or old.expires_at <= now or old.replaced_by_id is not None:
             raise ApiKeyEnded
+        if overlap:
+            _check_room(by.party_id, now)
         scopes = [Permission(scope) for scope in old.scopes.split()]
         made = _make(by=by, name=old.name, scopes=scopes, networks=old.networks, life=life, at=now, instead_of=old)
         old.expires_at, old.version = min(old.expires_at, now + overlap), old.version + 1
@@ -129,6 +130,11 @@ def _enter(by: Caller) -> Party:
     party = Party.objects.select_for_update().get(id=by.party_id)
     standing.check(by, Permission.KEYS_MANAGE)
     return party
+
+
+def _check_room(party_id: UUID, now: datetime) -> None:
+    if live_keys.live(now).filter(party_id=party_id).count() >= LIVE_MAX:
+        raise TooManyApiKeys
 
 
 def _key(party_id: UUID, key_id: UUID) -> ApiKey:

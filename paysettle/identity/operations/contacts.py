@@ -47,9 +47,11 @@ class TooManyContacts(DomainError):
 def keep(*, by: Caller, reference: str, name: str) -> Contact:
     """Put the party that a handle or id names on the list of the acting party, under a name ("" for none).
 
+    One that keeps the acting party away, too: it may have to be kept away itself, and whoever pays it learns that it is
+    there as well.
     Raises LookUpsLimited, NotFound, ContactWithOneself, AlreadyContact, TooManyContacts.
     """
-    party = look_ups.run(by=by, kind=LookUpKind.KEEP, asked=reference, search=lambda: payees.named(reference, by=by))
+    party = look_ups.run(by=by, kind=LookUpKind.KEEP, asked=reference, search=lambda: payees.named(reference))
     if party.id == by.party_id:
         raise ContactWithOneself
 

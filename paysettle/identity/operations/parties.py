@@ -6,7 +6,6 @@ from paysettle.identity import standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import AdminVerb, Party, PartyState, User
 from paysettle.identity.operations import recording, staff
-from paysettle.identity.operations.people import CannotDisableYourself
 from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import NotFound
@@ -17,14 +16,13 @@ def disable(*, by: Caller, party_id: UUID, reason: str) -> None:
     """Keep a party from paying and being paid, from the next call on; its people may still sign in.
 
     The parties that members of staff are, are disabled by those who manage staff. Disabling twice changes nothing.
-    Raises StaffOnly, StaffNotPermitted, ReasonMissing, CannotDisableYourself (for one's own party), NotFound,
-    PartyClosed, LastAdministrator.
+    Raises StaffOnly, StaffNotPermitted, ReasonMissing, OwnAffair, NotFound, PartyClosed, LastAdministrator.
     """
     _set_state(by=by, party_id=party_id, state=PartyState.DISABLED, reason=reason)
 
 
 def enable(*, by: Caller, party_id: UUID, reason: str) -> None:
-    """Let a party take part again. Raises StaffOnly, StaffNotPermitted, ReasonMissing, NotFound, PartyClosed."""
+    """Let a party take part again. Raises what `disable` does, but for LastAdministrator."""
     _set_state(by=by, party_id=party_id, state=PartyState.ACTIVE, reason=reason)
 
 
@@ -32,17 +30,12 @@ def _set_state(*, by: Caller, party_id: UUID, state: PartyState, reason: str) ->
     verb = AdminVerb.DISABLED if state == PartyState.DISABLED else AdminVerb.ENABLED
 
     def work(tx: Transaction) -> None:
-        needed = StaffPermission.PARTY_DISABLE
         person_id = User.objects.filter(own_party_id=party_id).values_list("id", flat=True).first()
         person = None if person_id is None else staff.lock(person_id)
-        if person is not None:
-            needed = staff.needed_to_touch(person, needed)  # who may not act for their own party cannot act as staff
-        stored_reason = recording.check_staff(by, needed, reason=reason)
+        stored_reason = staff.check_about(party_id, by=by, needed=StaffPermission.PARTY_DISABLE, reason=reason)
         party = Party.objects.select_for_update().filter(id=party_id).first()
         if party is None:
             raise NotFound
-        if person is not None and state == PartyState.DISABLED and person.id == by.user_id:
-            raise CannotDisableYourself
         if party.state == PartyState.CLOSED:
             raise standing.PartyClosed
         if party.state == state:

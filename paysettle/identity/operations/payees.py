@@ -44,19 +44,23 @@ def verify(*, by: Caller, payee: str, name: str) -> tuple[Party, Agreement]:
         by=by,
         kind=LookUpKind.VERIFY,
         asked=f"{payee} {name}",
-        search=lambda: named(payee, by=by),
+        search=lambda: _visible(_by_reference(payee), to=by),
     )
     known = personal.name_of(found)
     return found, names.compare(name, known, is_organisation=found.kind == PartyKind.ORGANISATION)
 
 
-def named(reference: str, *, by: Caller) -> Party | None:
-    """Return the party that a handle or id names, None if the caller is not to see it."""
+def named(reference: str) -> Party | None:
+    """Return the party that a handle or id names, None if there is none or it does not take part."""
+    found = _by_reference(reference)
+    return found if found is not None and found.state == PartyState.ACTIVE else None
+
+
+def _by_reference(reference: str) -> Party | None:
     try:
-        party_id = identifiers.parse("par", reference)
+        return Party.objects.filter(id=identifiers.parse("par", reference)).first()
     except BadIdentifier:
-        return _visible(_by_handle(reference), to=by)
-    return _visible(Party.objects.filter(id=party_id).first(), to=by)
+        return _by_handle(reference)
 
 
 def _by_handle(handle: str) -> Party | None:

@@ -7,7 +7,7 @@ who dismiss each other one is too late.
 from uuid import UUID
 
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import AdminVerb, PartyState, User
+from paysettle.identity.models import AdminVerb, Membership, PartyState, User
 from paysettle.identity.operations import recording
 from paysettle.identity.roles import StaffPermission, StaffRole
 from paysettle.kernel import identifiers, transactions
@@ -24,6 +24,14 @@ class OwnStaffRole(DomainError):
     code = "own_staff_role"
     status = 409
     title = "You cannot change your own staff role: another administrator must."
+
+
+class OwnAffair(DomainError):
+    """A member of staff would decide, as staff, about a party that they act for themself."""
+
+    code = "own_affair"
+    status = 409
+    title = "You act for this party yourself: another member of staff must do this."
 
 
 class LastAdministrator(DomainError):
@@ -61,6 +69,19 @@ def lock(user_id: UUID) -> User:
 def needed_to_touch(user: User, otherwise: StaffPermission) -> StaffPermission:
     """Return what it takes to keep a person out or let them in: staff are touched by those who manage staff."""
     return StaffPermission.STAFF_MANAGE if user.staff_role else otherwise
+
+
+def check_about(party_id: UUID | None, *, by: Caller, needed: StaffPermission, reason: str) -> str:
+    """Return the reason, in its stored form, for what staff are about to do to a party, or to what belongs to it.
+
+    What belongs to staff is touched by those who manage staff, and what is one's own by somebody else. Raises what
+    `check_staff` raises, OwnAffair.
+    """
+    person = User.objects.filter(own_party_id=party_id).first()
+    stored = recording.check_staff(by, needed if person is None else needed_to_touch(person, needed), reason=reason)
+    if Membership.objects.filter(user_id=by.user_id, party_id=party_id).exists():
+        raise OwnAffair
+    return stored
 
 
 def keep_an_administrator(user: User) -> None:

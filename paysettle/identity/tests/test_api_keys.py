@@ -135,6 +135,10 @@ def test_the_secret_is_stored_and_shown_nowhere(
         ({"networks": ["10.0.0.1/8"]}, "/networks", "not_a_network"),  # bits beside the mask: what was meant?
         ({"networks": ["anywhere"]}, "/networks", "not_a_network"),
         ({"networks": [167772160]}, "/networks", "not_a_network"),
+        ({"networks": ["fe80::%eth0/64"]}, "/networks", "not_a_network"),  # a zone, which no caller has
+        ({"networks": ["fe80::%a b/64"]}, "/networks", "not_a_network"),
+        ({"networks": ["::ffff:10.0.0.0/104"]}, "/networks", "not_a_network"),  # its callers are known as IPv4
+        ({"networks": ["10.0.0.0/0.0.0.255"]}, "/networks", "not_a_network"),
         ({"networks": ["10.0.0.0/8"] * 21}, "/networks", "not_in_range"),
         ({"expires_in_days": 0}, "/expires_in_days", "not_in_range"),
         ({"expires_in_days": 366}, "/expires_in_days", "not_in_range"),
@@ -224,7 +228,11 @@ def test_a_party_has_a_bounded_number_of_live_keys(monkeypatch: pytest.MonkeyPat
     assert create(ana).status == 201
     refused = create(ana)
     assert (refused.status, refused.document["code"]) == (409, "too_many_api_keys")
-    companies.send(ana, "POST", f"{PATH}/{first}/revoke")
+    replaced = companies.send(ana, "POST", f"{PATH}/{first}/rotate", {"overlap_s": 60})
+    assert (replaced.status, replaced.document["code"]) == (409, "too_many_api_keys"), "both would be live"
+    replaced = companies.send(ana, "POST", f"{PATH}/{first}/rotate", {"overlap_s": 0})
+    assert replaced.status == 201
+    companies.send(ana, "POST", f"{PATH}/{replaced.document['id']}/revoke")
     assert create(ana).status == 201
 
 

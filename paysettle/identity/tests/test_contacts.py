@@ -188,6 +188,15 @@ def test_who_is_blocked_asks_for_nothing_and_is_told_what_a_disabled_party_would
 
 
 @pytest.mark.money
+def test_whoever_blocks_first_can_be_blocked_back() -> None:
+    ana, ben = person("ana"), person("ben")
+    do(ben, keep(ben, ana), "block")
+    assert ask(ben, ana).status == 201
+    do(ana, keep(ana, ben), "block")
+    assert ask(ben, ana).document["code"] == "party_unavailable"
+
+
+@pytest.mark.money
 def test_what_who_is_blocked_pays_is_accepted() -> None:
     ana, ben = person("ana"), person("ben")
     do(ana, keep(ana, ben), "block")

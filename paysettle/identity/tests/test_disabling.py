@@ -17,6 +17,7 @@ from paysettle.identity.operations import parties, people, sessions
 from paysettle.identity.operations.people import CannotDisableYourself
 from paysettle.identity.operations.recording import ReasonMissing, StaffOnly
 from paysettle.identity.operations.sessions import PersonDisabled
+from paysettle.identity.operations.staff import OwnAffair
 from paysettle.identity.roles import Permission
 from paysettle.identity.standing import Standing
 from paysettle.identity.tests.app_client import PASSWORD, App, at_once
@@ -131,7 +132,7 @@ def test_who_may_not_disable() -> None:
         parties.disable(by=ben.caller, party_id=ana.user.own_party_id, reason=REASON)
     with pytest.raises(CannotDisableYourself):
         people.disable(by=staff.caller, user_id=staff.user.id, reason=REASON)
-    with pytest.raises(CannotDisableYourself):
+    with pytest.raises(OwnAffair):
         parties.disable(by=staff.caller, party_id=staff.user.own_party_id, reason=REASON)
     with pytest.raises(ReasonMissing):
         people.disable(by=staff.caller, user_id=ana.user.id, reason="  ")

@@ -18,7 +18,7 @@ from paysettle.kernel import throttles
 from paysettle.kernel.throttles import Buckets, Limit, Slot
 from tests import machines
 from tests import people as payers
-from tests.companies import company, send
+from tests.companies import Company, company, send
 from tests.throttled import Clock, as_in_production
 
 WRONG = "a wrong password"
@@ -124,6 +124,22 @@ def on_one_account_from_everywhere() -> Callable[[], int]:
     return lambda: guess(victim.handle, address())
 
 
+def invite(by: Company, victim: str) -> int:
+    """Invite somebody to a company; return the status."""
+    body = {"email": victim, "role": "payer"}
+    return send(by.acted_for_by(by.owner), "POST", f"{by.path}/invitations", body).status
+
+
+def by_one_inviter() -> Callable[[], int]:
+    firm, victim = company(payers.person("olga")), email()
+    return lambda: invite(firm, victim)
+
+
+def by_many_inviters() -> Callable[[], int]:
+    victim = email()
+    return lambda: invite(company(payers.person("olga")), victim)
+
+
 ATTACKS: dict[str, tuple[Limit, Attack]] = {
     "one account, one address": (throttling.WRONG_FROM_ADDRESS_TO_ACCOUNT, on_one_account_from_one_address),
     "one account, rotating addresses": (throttling.WRONG_TO_ACCOUNT, on_one_account_from_everywhere),
@@ -135,6 +151,8 @@ ATTACKS: dict[str, tuple[Limit, Attack]] = {
     "mails by sign-up": (throttling.MAIL, on_one_mailbox(sign_up)),
     "resets": (throttling.RESET, from_one_address(lambda place: ask_for_reset(place, email()))),
     "mails by reset": (throttling.MAIL, on_one_mailbox(ask_for_reset)),
+    "invitations by one": (throttling.MAIL_FROM_SENDER, by_one_inviter),
+    "invitations by many": (throttling.MAIL, by_many_inviters),
     "codes of resets": (throttling.RESET, from_one_address(check_code)),
     "codes of addresses": (throttling.CODE, from_one_address(verify)),
     "refresh tokens": (throttling.REFRESH, from_one_address(refresh)),

@@ -153,7 +153,7 @@ class PaymentBook(Book[PaymentOrder]):
             self._limits.count(item.by, item.money, now)
         else:
             approval = Approval(demand, item.hold_for)
-            terms, told = self._wait(item, route.payee_id, route.accounts[0], approval, payment_id, event_id, now), []
+            terms, told = self._wait(item, route.payee_id, route.accounts, approval, payment_id, event_id, now), []
         self._keep(item, terms, payment_id, now)
         self._tell(item, terms, payment_id, event_id, told, now)
         document = documents.payment(
@@ -185,7 +185,7 @@ class PaymentBook(Book[PaymentOrder]):
         """Move the money or hold it; return the terms of the new payment and its transfers as the event tells them."""
         if item.hold_for is not None:
             expires_at = now + item.hold_for
-            hold_id = self._hold(item, wallets[0], expires_at, payment_id, event_id, now)
+            hold_id = self._hold(item, wallets, expires_at, payment_id, event_id, now)
             return self._terms(item, payee_id, 0, State.AUTHORISED, hold_id, expires_at), []
         group = Group(
             transfers=[Transfer(*wallets, item.money.amount_minor)],
@@ -200,7 +200,7 @@ class PaymentBook(Book[PaymentOrder]):
         self,
         item: PaymentOrder,
         payee_id: UUID,
-        wallet_id: UUID,
+        wallets: tuple[UUID, UUID],
         approval: Approval,
         payment_id: UUID,
         event_id: UUID,
@@ -208,15 +208,26 @@ class PaymentBook(Book[PaymentOrder]):
     ) -> Terms:
         """Hold the money until enough others have approved; return the terms of the new payment. Rule MR15."""
         expires_at = now + timedelta(hours=settings.PAYMENT_APPROVAL_HOURS)
-        hold_id = self._hold(item, wallet_id, expires_at, payment_id, event_id, now)
+        hold_id = self._hold(item, wallets, expires_at, payment_id, event_id, now)
         return self._terms(item, payee_id, 0, State.PENDING_APPROVAL, hold_id, expires_at, approval)
 
     def _hold(
-        self, item: PaymentOrder, wallet_id: UUID, expires_at: datetime, payment_id: UUID, event_id: UUID, now: datetime
+        self,
+        item: PaymentOrder,
+        wallets: tuple[UUID, UUID],
+        expires_at: datetime,
+        payment_id: UUID,
+        event_id: UUID,
+        now: datetime,
     ) -> UUID:
+        """Hold the payer's money for a payee who could be paid now. Raises what paying at once would."""
+        payer_account, _ = wallets
+        for account_id in sorted(wallets):
+            held_minor = item.money.amount_minor if account_id == payer_account else 0
+            self.posting.account(account_id).check(0, held_change_minor=held_minor)
         hold = NewHold(
             id=identifiers.new(),
-            account_id=wallet_id,
+            account_id=payer_account,
             amount_minor=item.money.amount_minor,
             expires_at=expires_at,
             subject_kind="payment",

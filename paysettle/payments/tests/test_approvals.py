@@ -376,6 +376,15 @@ def test_a_refund_above_the_limit_is_refused_and_one_below_counts(firm: Firm) ->
     books_are_right(firm.owner, firm.ben)
 
 
+def test_what_one_may_not_refund_another_may_with_the_same_key(firm: Firm) -> None:
+    deposit(firm.ben, 500)
+    received = pay(firm.ben, firm.owner, 400).document()["id"]
+    assert refused(lambda: refund(firm.payer, received, 101, key="k")) == "limit_exceeded"
+    assert refund(firm.owner, received, 101, key="k").status == 201
+    assert refund(firm.payer, received, 101, key="k").replayed
+    books_are_right(firm.owner, firm.ben)
+
+
 def test_a_settlement_above_the_limit_is_refused_and_one_below_counts(firm: Firm) -> None:
     limit(firm.company, firm.approver, per_payment=100, per_day=150)
     large, small, more = (ask(firm.ben, firm.owner, amount).document()["id"] for amount in (101, 100, 51))
