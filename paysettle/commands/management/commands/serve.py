@@ -1,5 +1,6 @@
 """`manage.py serve`: the web server of pages and API."""
 
+import gc
 from argparse import ArgumentParser
 from collections.abc import Callable
 from functools import partial
@@ -72,4 +73,15 @@ def _load(threads: int, module: str) -> Callable[..., Any]:
     """Return the application, in the process that serves it and ends with the one that started it."""
     end_with_parent()
     application: Callable[..., Any] = import_string(f"{module}.build")(threads=threads)
+    _collect_seldom()
     return application
+
+
+def _collect_seldom() -> None:
+    """Let the garbage collector look for cycles of objects less often, and never at what has been loaded by now.
+
+    Requests make few cycles and many objects: by default the search would take a fifteenth of the time of a payment.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
