@@ -8,6 +8,7 @@ from typing import Any
 
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from allauth.account.internal.stagekit import clear_login
+from allauth.account.models import Login
 from allauth.account.stages import LoginStageController
 from allauth.headless.account import inputs as account_inputs
 from allauth.headless.account import views as account
@@ -79,7 +80,7 @@ class SignInView(Refusing, account.LoginView):  # type: ignore[misc]
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         # Whoever signs in by an address has verified it, in whatever spelling it was typed (`backends.py`).
-        self.input.login.email = None
+        self.input.login = Login(user=self.input.login.user)
         before = dict(request.session.items())
         try:
             done: HttpResponse = super().post(request, *args, **kwargs)
