@@ -113,7 +113,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", 
 # --- People -----------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "identity.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["paysettle.identity.backends.PasswordBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -174,12 +174,10 @@ MFA_TOTP_ISSUER = "Paysettle"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 
 # How often what may be done stands in paysettle/api/throttling.py. allauth keeps what it alone can count: changes by a
-# person who is signed in, and codes to one address. A second code may be asked for soon, for a mail that went astray
-# and for a second sign-up with the same address.
-ACCOUNT_RATE_LIMITS = {
-    **dict.fromkeys(("login", "login_failed", "signup", "reset_password", "reset_password_from_key"), ""),
-    "confirm_email": "3/3m/key",
-}
+# person who is signed in. Its limit of codes to one address would let a stranger who claims it shut its owner off.
+ACCOUNT_RATE_LIMITS = dict.fromkeys(
+    ("login", "login_failed", "signup", "confirm_email", "reset_password", "reset_password_from_key"), ""
+)
 THROTTLE_FACTOR = env.integer("THROTTLE_FACTOR", 1, least=1, most=100_000)
 REDIS_URL = env.redis_url("REDIS_URL")  # empty: throttles count in the database
 # Behind so many proxies of our own that add to X-Forwarded-For: limits count the address before them.

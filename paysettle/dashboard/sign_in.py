@@ -1,7 +1,8 @@
 """Signing in as staff: user name and password, then a code. One sentence answers every failure, so that none tells why.
 
 Between the two steps nobody is signed in: the browser's session remembers for five minutes whose password was right.
-Who has no second factor yet signs in by the password alone and can do nothing but set one up.
+After a change of that password the first step has to be taken again. Who has no second factor yet signs in by the
+password alone and can do nothing but set one up.
 """
 
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from paysettle.api import peer, throttling
-from paysettle.identity import browser_sessions, sign_in_attempts
+from paysettle.identity import browser_sessions, pending_sign_in, sign_in_attempts
 from paysettle.identity.handles import is_handle
 from paysettle.identity.operations import second_factors
 from paysettle.kernel import throttles
@@ -30,7 +31,7 @@ CODE_LENGTH_MAX = 20
 BETWEEN_STEPS_S = 300
 
 _PENDING = "dashboard.sign_in"
-_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+_BACKEND = "paysettle.identity.backends.PasswordBackend"
 
 
 class SignInRefused(DomainError):
@@ -145,20 +146,26 @@ def _check_password(request: HttpRequest, *, name: str, password: str) -> Any:
 def _remember(request: HttpRequest, user: Any) -> None:
     """Keep in mind whose password was right, in a session that nobody has planted and that is nobody's yet."""
     request.session.flush()
+    pending_sign_in.keep(request.session, user)
     request.session[_PENDING] = {"user": str(user.pk), "at_s": int(datetime.now(UTC).timestamp())}
 
 
 def _remembered(request: HttpRequest) -> Any:
-    """Return the member of staff whose password was right not long ago, or None."""
+    """Return the member of staff whose password was right not long ago and is still theirs, or None."""
     pending = request.session.get(_PENDING)
     if pending is None or datetime.now(UTC).timestamp() - pending["at_s"] > BETWEEN_STEPS_S:
         return None
     user = auth.get_user_model().objects.filter(pk=pending["user"]).first()
-    return user if user is not None and _is_staff(user) else None
+    if user is None or not _is_staff(user):
+        return None
+    if not pending_sign_in.is_of_password(request.session, user):
+        request.session.flush()
+        return None
+    return user
 
 
 def _enter(request: HttpRequest, user: Any, *, second_factor: bool) -> None:
-    """Begin the session, in place of any that this browser had. Raises PersonDisabled."""
+    """Begin the session, in place of any that this browser had. Raises PersonDisabled, PasswordChangedMeanwhile."""
     request.session.flush()
     auth.login(request, user, backend=_BACKEND)
     try:

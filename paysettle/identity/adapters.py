@@ -14,19 +14,22 @@ from allauth.account.models import EmailAddress
 from allauth.core import context as request_context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.headless.adapter import DefaultHeadlessAdapter
+from allauth.headless.base.response import AuthenticationResponse
 from allauth.headless.internal.restkit.response import ErrorResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
+from django.contrib import auth
 from django.core.exceptions import ValidationError
 from django.forms import BaseForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from paysettle.api import peer, problems
-from paysettle.identity import browser_sessions, sign_in_attempts
+from paysettle.identity import browser_sessions, mail_throttle, pending_sign_in, sign_in_attempts
 from paysettle.identity.models import User
 from paysettle.identity.operations import addresses, handles, passwords, registration, second_factors
 from paysettle.identity.operations.addresses import AddressTaken
 from paysettle.identity.operations.handles import HandleLookalike, HandleTaken
+from paysettle.identity.operations.sessions import PasswordChangedMeanwhile
 from paysettle.identity.passwords import check_new_password
 from paysettle.kernel import encryption, identifiers
 from paysettle.kernel.errors import DomainError
@@ -71,8 +74,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             raise ImmediateHttpResponse(_refusal(request, self._not_a_handle(refusal))) from None
 
     def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:  # noqa: FBT001
-        """Send the code; to an address that somebody else has verified, say so instead, and nobody learns the code."""
+        """Send the code; to an address that somebody else has verified, say so instead, and nobody learns the code.
+
+        Raises Throttled. A sign-up has been counted as such; by `signup` allauth means that nobody has signed in yet.
+        """
         address: EmailAddress = emailconfirmation.email_address
+        mail_throttle.take(request, what="confirmation", email=address.email)
         if addresses.is_free(by=address.user, email=address.email):
             super().send_confirmation_mail(request, emailconfirmation, signup)
         else:
@@ -95,17 +102,28 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return not browser_sessions.is_fresh(self.request)
 
     def set_password(self, user: User, password: str) -> None:
-        """Change the password and end the person's other sessions."""
+        """Change the password and end the person's other sessions. Raises PasswordChangedMeanwhile, SessionEnded."""
         request: HttpRequest = request_context.request
         keep = browser_sessions.login_session_id(request.session) if request.user == user else None
         passwords.change(by=user, password=password, keep_session=keep)
         sign_in_attempts.begin_anew(user, address=peer.address_of(request))
 
+    def pre_login(self, request: HttpRequest, user: User, **said: Any) -> HttpResponse | None:
+        """Bind the sign-in to the password with which its first step succeeded."""
+        pending_sign_in.keep(request.session, user)
+        refusal: HttpResponse | None = super().pre_login(request, user, **said)
+        return refusal
+
     def login(self, request: HttpRequest, user: User) -> None:
-        """Sign in, with a new session key and a LoginSession."""
+        """Sign in, with a new session key and a LoginSession; not by a password that the person has no more."""
+        if not pending_sign_in.is_of_password(request.session, user):
+            raise ImmediateHttpResponse(_signed_out(request))
         super().login(request, user)
         methods = {record["method"] for record in get_authentication_records(request, user)}
-        browser_sessions.begin(request, second_factor="mfa" in methods)
+        try:
+            browser_sessions.begin(request, second_factor="mfa" in methods)
+        except PasswordChangedMeanwhile:
+            raise ImmediateHttpResponse(_signed_out(request)) from None
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a mail that names this installation by its settings, never by the Host header of the request.
@@ -165,6 +183,12 @@ class _Site:
     @property
     def domain(self) -> str:
         return settings.PUBLIC_URL
+
+
+def _signed_out(request: HttpRequest) -> AuthenticationResponse:
+    """Forget the sign-in of a request and answer as where there was none."""
+    auth.logout(request)
+    return AuthenticationResponse(request)
 
 
 def _refusal(request: HttpRequest, error: ValidationError) -> ErrorResponse:

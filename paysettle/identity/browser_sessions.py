@@ -25,7 +25,8 @@ def login_session_id(session: SessionBase) -> UUID | None:
 def begin(request: HttpRequest, *, second_factor: bool) -> UUID:
     """Begin the LoginSession of a request that has just signed in and return its id.
 
-    `second_factor` tells whether one was shown. Raises PersonDisabled if the person may not sign in.
+    `second_factor` tells whether one was shown. Raises PersonDisabled if the person may not sign in,
+    PasswordChangedMeanwhile if they have another password than when the request's user was read.
     """
     if request.session.session_key is None:
         request.session.create()

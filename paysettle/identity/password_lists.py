@@ -6,6 +6,7 @@ instead of several times. Each of Django's 20,000 common passwords stands for al
 """
 
 import re
+import unicodedata
 from functools import lru_cache
 from hashlib import sha1
 from itertools import takewhile
@@ -52,10 +53,11 @@ class WordsOfThePlace:
 
     def validate(self, password: str, user: User | None = None) -> None:
         """Raise ValidationError if too little is left without these words."""
-        left = password.casefold()
+        plain = _plain(password)
+        left = plain
         for word in sorted(_words(user), key=len, reverse=True):
             left = left.replace(word, "")
-        if left != password.casefold() and len(left) < OWN_LENGTH_MIN:
+        if left != plain and len(left) < OWN_LENGTH_MIN:
             raise ValidationError(self.get_help_text(), code="password_too_similar")
 
     def get_help_text(self) -> str:
@@ -81,9 +83,14 @@ class BreachedPasswords:
         return "The password must not be known from a breach."
 
 
+def _plain(password: str) -> str:
+    """Return a password in small letters, those of other widths and shapes made plain ones."""
+    return unicodedata.normalize("NFKC", password).casefold()
+
+
 def _forms(password: str) -> set[str]:
     """Return a password, and what it may have been made of."""
-    plain = password.casefold().strip()
+    plain = _plain(password).strip()
     tail = len(plain) - len(_TAIL.sub("", plain))
     # A common one may end in digits itself, so it is sought with each part of the tail.
     found = {plain[: len(plain) - cut] for cut in range(tail + 1)} | {_ENDS.sub("", plain)}

@@ -95,6 +95,12 @@ def user_id_of_address(email: str) -> UUID | None:
     return VerifiedAddress.objects.filter(digest=addresses.digest(email)).values_list("user_id", flat=True).first()
 
 
+def person_of_address(email: str) -> User | None:
+    """Return the person who has verified this address, active or not, or None."""
+    holder = VerifiedAddress.objects.filter(digest=addresses.digest(email)).select_related("user").first()
+    return None if holder is None else holder.user
+
+
 def memberships_of(user_id: UUID) -> list[Membership]:
     """Return the memberships of a person with their parties, the oldest first."""
     return list(Membership.objects.filter(user_id=user_id).select_related("party").order_by("created_at", "id"))

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from paysettle.dashboard import sign_in
 from paysettle.dashboard.tests.staff import browser_of, list_url, member, newcomer, registered, text
-from paysettle.identity import standing, timeouts
+from paysettle.identity import pending_sign_in, standing, timeouts
 from paysettle.identity.models import LoginSession, User
-from paysettle.identity.operations import people, second_factors, sessions
+from paysettle.identity.operations import passwords, people, second_factors, sessions
 from paysettle.identity.standing import SecondFactorRequired
 from tests.codes import code_for, code_of, give_second_factor
 from tests.http import InProcess
@@ -136,6 +136,29 @@ def test_the_second_step_is_for_whoever_took_the_first_not_long_ago(monkeypatch:
     browser = after_password(dara)
     User.objects.filter(id=dara.user.id).update(staff_role="")
     assert browser.post(CODE, {"code": code_of(dara.user)}).headers["Location"].startswith(LOGIN)
+
+
+def test_a_change_of_password_between_the_steps_leads_back_to_the_first() -> None:
+    dara = member("dara")
+    browser = after_password(dara)
+    code = code_of(dara.user)
+    passwords.change(by=dara.user, password="another horse battery staple", keep_session=None)
+    assert browser.post(CODE, {"code": code}).headers["Location"].startswith(LOGIN)
+    assert not opens(browser)
+    again = Client()
+    again.post(LOGIN, {"username": dara.handle, "password": "another horse battery staple"})
+    again.post(CODE, {"code": code})
+    assert opens(again), "no code was spent"
+
+
+def test_control_a_first_step_that_is_bound_to_no_password_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: whoever once had the password needs only a code."""
+    monkeypatch.setattr(pending_sign_in, "is_of_password", lambda _session, _user: True)
+    dara = member("dara")
+    browser = after_password(dara)
+    passwords.change(by=dara.user, password="another horse battery staple", keep_session=None)
+    browser.post(CODE, {"code": code_of(dara.user)})
+    assert opens(browser)
 
 
 def test_the_session_has_another_key_after_each_step() -> None:

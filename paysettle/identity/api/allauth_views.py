@@ -7,18 +7,22 @@ document; where a session must show once more who is there, allauth's own answer
 from typing import Any
 
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
+from allauth.account.internal.stagekit import clear_login
+from allauth.account.models import Login
+from allauth.account.stages import LoginStageController
 from allauth.headless.account import inputs as account_inputs
 from allauth.headless.account import views as account
 from allauth.headless.mfa import inputs, response
 from allauth.headless.mfa import views as mfa
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
+from allauth.mfa.stages import AuthenticateStage
 from allauth.mfa.totp.internal import auth as totp
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from paysettle.api import problems, throttling
-from paysettle.identity import browser_sessions
+from paysettle.identity import browser_sessions, pending_sign_in
 from paysettle.identity.operations import second_factors
 from paysettle.identity.operations.second_factors import WrongCode
 from paysettle.kernel import throttles
@@ -35,7 +39,7 @@ for _form, _field in (
     _form.base_fields[_field].strip = False
 
 
-class _Refusing:
+class Refusing:
     """Answers our refusals as problem documents."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -71,13 +75,42 @@ class CodeAgainInput(_SpendingTheCode, inputs.ReauthenticateInput):  # type: ign
     """The code of somebody who is signed in."""
 
 
-class CodeView(_Refusing, mfa.AuthenticateView):  # type: ignore[misc]
+class SignInView(Refusing, account.LoginView):  # type: ignore[misc]
+    """The first step of a sign-in."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # Whoever signs in by an address has verified it, in whatever spelling it was typed (`backends.py`).
+        self.input.login = Login(user=self.input.login.user)
+        before = dict(request.session.items())
+        try:
+            done: HttpResponse = super().post(request, *args, **kwargs)
+        except DomainError:
+            # Refused half-way: what the session held goes on, and nothing of this sign-in stays.
+            request.session.clear()
+            request.session.update(before)
+            raise
+        return done
+
+
+class MailAgainView(Refusing, account.ResendEmailVerificationCodeView):  # type: ignore[misc]
+    """Another code for the address; where the mail is refused, the one before goes on being good."""
+
+
+class CodeView(Refusing, mfa.AuthenticateView):  # type: ignore[misc]
     """The second step of a sign-in."""
 
     input_class = CodeInput
 
+    def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Take the code, unless the first step was by a password that the person has no more: no code is spent."""
+        stage = LoginStageController.enter(request, AuthenticateStage.key)
+        if stage is not None and not pending_sign_in.is_of_password(request.session, stage.login.user):
+            clear_login(request)
+        done: HttpResponseBase = super().handle(request, *args, **kwargs)
+        return done
 
-class CodeAgainView(_Refusing, mfa.ReauthenticateView):  # type: ignore[misc]
+
+class CodeAgainView(Refusing, mfa.ReauthenticateView):  # type: ignore[misc]
     """Step-up by a code; the session has another key afterwards."""
 
     input_class = CodeAgainInput
@@ -88,7 +121,7 @@ class CodeAgainView(_Refusing, mfa.ReauthenticateView):  # type: ignore[misc]
         return done
 
 
-class PasswordAgainView(_Refusing, account.ReauthenticateView):  # type: ignore[misc]
+class PasswordAgainView(Refusing, account.ReauthenticateView):  # type: ignore[misc]
     """Step-up by the password; the session has another key afterwards."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -97,7 +130,7 @@ class PasswordAgainView(_Refusing, account.ReauthenticateView):  # type: ignore[
         return done
 
 
-class PasswordChangeView(_Refusing, account.ChangePasswordView):  # type: ignore[misc]
+class PasswordChangeView(Refusing, account.ChangePasswordView):  # type: ignore[misc]
     """A change of password, by a session that has shown recently who is there, before any password is compared."""
 
     def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -106,7 +139,7 @@ class PasswordChangeView(_Refusing, account.ChangePasswordView):  # type: ignore
         return done
 
 
-class TotpView(_Refusing, mfa.ManageTOTPView):  # type: ignore[misc]
+class TotpView(Refusing, mfa.ManageTOTPView):  # type: ignore[misc]
     """The second factor of the person who is signed in."""
 
     def post(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
@@ -129,7 +162,7 @@ class TotpView(_Refusing, mfa.ManageTOTPView):  # type: ignore[misc]
         return done
 
 
-class RecoveryCodesView(_Refusing, mfa.ManageRecoveryCodesView):  # type: ignore[misc]
+class RecoveryCodesView(Refusing, mfa.ManageRecoveryCodesView):  # type: ignore[misc]
     """The recovery codes of the person who is signed in, shown once."""
 
     def post(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:

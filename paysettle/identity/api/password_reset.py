@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from paysettle.identity import queries
+from paysettle.identity.api.allauth_views import Refusing
 
 
 class VerifiedAddressInput(RequestPasswordResetInput):  # type: ignore[misc]
@@ -42,17 +43,26 @@ class CodeFirstInput(ResetPasswordInput):  # type: ignore[misc]
         return self.cleaned_data if "key" in self.errors else super().clean()
 
 
-class ResetPasswordView(AllauthResetView):  # type: ignore[misc]
-    """allauth's view, which for an address that nobody has verified would end as a fault of ours."""
+class ResetPasswordView(Refusing, AllauthResetView):  # type: ignore[misc]
+    """allauth's view, which for an address that nobody has verified would end as a fault of ours.
+
+    A code is wrong, too, for whoever was disabled or closed their account after asking for it.
+    """
 
     input_class = CodeFirstInput
 
+    def get_input_kwargs(self) -> dict[str, Any]:
+        """Return what the input compares a code with: nothing where nobody may use one."""
+        user = self.process.user
+        return {"user": user, "code": self.process.code} if user and user.is_active else {"user": None, "code": ""}
+
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Tell whether a code is right; where none was sent, every code is wrong."""
-        if self.process.user:
+        """Tell whether a code is right; where none was sent or may be used, every code is wrong."""
+        compared = self.get_input_kwargs()
+        if compared["user"]:
             found: HttpResponseBase = super().get(request, *args, **kwargs)
             return found
-        wrong = ResetPasswordKeyInput({"key": request.headers.get("X-Password-Reset-Key", "")}, code=self.process.code)
+        wrong = ResetPasswordKeyInput({"key": request.headers.get("X-Password-Reset-Key", "")}, code=compared["code"])
         wrong.is_valid()
         self.process.record_invalid_attempt()
         refused: HttpResponseBase = ErrorResponse(request, input=wrong)

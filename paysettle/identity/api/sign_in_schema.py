@@ -22,6 +22,7 @@ ABSENT = (
 """What allauth mounts or documents, and what this installation does not have, or has at an address of its own."""
 
 CONFLICTS = {
+    ("account/password/change", "post"): "The password has been changed meanwhile, by another request.",
     ("account/authenticators/totp", "post"): "There is a second factor already.",
     ("account/authenticators/totp", "delete"): "There is no second factor, or it is the last one of staff.",
     ("account/authenticators/recovery-codes", "post"): "There is no second factor.",

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from paysettle.api import body, peer, problems, throttling
-from paysettle.identity import addresses
+from paysettle.identity import mail_throttle
 from paysettle.identity.sign_in_attempts import network_of
 from paysettle.kernel import throttles
 from paysettle.kernel.errors import DomainError
@@ -28,7 +28,7 @@ LIMITS: dict[str, Limit] = {
 """By address; whatever else changes something is OTHER_SIGN_IN."""
 
 MAILS = {"auth/signup", "auth/password/request"}
-"""What sends a mail to the address in the body, whether or not it belongs to somebody."""
+"""What sends a mail to the address in the body; other mails with codes the adapter counts (`mail_throttle.py`)."""
 
 CHECKS_A_CODE_BY_GET = "auth/password/reset"
 
@@ -61,10 +61,7 @@ class ThrottledSignIn:
             place = network_of(peer.address_of(request))
             throttles.take(LIMITS.get(address, throttling.OTHER_SIGN_IN), place)
             if address in MAILS and request.method == "POST":
-                # For each of them apart, and by place first: who asks for one cannot use up the other, nor alone all.
-                subject = f"{address} {addresses.normal(_email(request))}"
-                throttles.take(throttling.MAIL_FROM_ADDRESS, f"{subject} {place}")
-                throttles.take(throttling.MAIL, subject)
+                mail_throttle.take(request, what=address, email=_email(request))
         except DomainError as refusal:
             return problems.response(refusal)
         return None

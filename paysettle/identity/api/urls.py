@@ -10,9 +10,11 @@ from paysettle.identity.api.addresses import AddressChange, AddressConfirmation
 from paysettle.identity.api.allauth_views import (
     CodeAgainView,
     CodeView,
+    MailAgainView,
     PasswordAgainView,
     PasswordChangeView,
     RecoveryCodesView,
+    SignInView,
     TotpView,
 )
 from paysettle.identity.api.api_keys import ApiKeyDetail, ApiKeyRevoke, ApiKeyRotate, ApiKeys
@@ -42,6 +44,8 @@ urlpatterns = [
     # allauth mounts these whatever is configured; we have neither phones nor sign-in by code.
     *(path(f"_allauth/app/v1/{address}", page_not_found, {"exception": Http404()}) for address in ABSENT),
     # Before allauth's own, which it replaces.
+    path("_allauth/app/v1/auth/login", SignInView.as_api_view(client=Client.APP)),
+    path("_allauth/app/v1/auth/email/verify/resend", MailAgainView.as_api_view(client=Client.APP)),
     path("_allauth/app/v1/auth/password/request", RequestPasswordResetView.as_api_view(client=Client.APP)),
     path("_allauth/app/v1/auth/password/reset", ResetPasswordView.as_api_view(client=Client.APP)),
     path("_allauth/app/v1/auth/reauthenticate", PasswordAgainView.as_api_view(client=Client.APP)),

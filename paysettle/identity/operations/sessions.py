@@ -30,17 +30,29 @@ class PersonDisabled(DomainError):
     title = "This person may not sign in."
 
 
+class PasswordChangedMeanwhile(DomainError):
+    """The password that a request came with, or began with, is not the person's any more."""
+
+    code = "password_changed_meanwhile"
+    status = 409
+    title = "The password has been changed meanwhile, by another request."
+
+
 def begin(user: User, django_session_key: str, *, user_agent: str = "", second_factor: bool = False) -> LoginSession:
     """Begin the session that goes with a Django session; raise PersonDisabled if the person may not sign in.
 
-    `second_factor` tells whether one was shown at this sign-in.
+    `second_factor` tells whether one was shown at this sign-in. Raises PasswordChangedMeanwhile if the person has
+    another password than when `user` was read.
     """
 
     def work(tx: Transaction) -> LoginSession:
-        # The row lock decides between a sign-in and a disabling at the same time: the second sees the first.
+        # The row lock decides between a sign-in and a disabling, or another password, at the same time: the second
+        # sees the first.
         locked = User.objects.select_for_update().get(id=user.id)
         if not locked.is_active:
             raise PersonDisabled
+        if locked.password != user.password:
+            raise PasswordChangedMeanwhile
         now = tx.read_clock()
         session = LoginSession.objects.create(
             user=locked,

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 from allauth.headless.account.inputs import ResetPasswordInput
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail
-from django.core.cache import cache
+from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
 from paysettle.identity import forms
 from paysettle.identity.api.password_reset import ResetPasswordView
 from paysettle.identity.models import User
-from paysettle.identity.tests.app_client import AUTH, App, code_mailed_to
+from paysettle.identity.tests.app_client import AUTH, PASSWORD, App, code_mailed_to
 from paysettle.identity.tests.people import person
 
 
@@ -88,7 +90,6 @@ def test_somebody_who_claims_an_address_first_does_not_keep_its_owner_out() -> N
     App().sign_up(new_handle(), email)  # claimed, never verified
     owner, handle = App(), new_handle()
     mail.outbox.clear()
-    cache.clear()  # allauth sends one code in ten seconds to an address
     owner.sign_up(handle, email)
     code = code_mailed_to(email)
     assert code is not None
@@ -104,6 +105,73 @@ def test_signing_in_answers_alike() -> None:
     by_name = App().sign_in("a wrong password", username=ana.handle)
     no_name = App().sign_in("a wrong password", username=new_handle())
     assert by_name.shape() == no_name.shape()
+
+
+def claimed(address: str) -> str:
+    """Sign up with an address that stays unverified, and return the address."""
+    assert App().sign_up(new_handle(), address).status == 401
+    return address
+
+
+class CountingHasher(MD5PasswordHasher):
+    """Counts how often a password is hashed, be it to compare it, to store it, or for nobody."""
+
+    count = 0
+
+    def encode(self, password: str, salt: str) -> str:
+        CountingHasher.count += 1
+        return super().encode(password, salt)
+
+
+def answers_and_costs(password: str) -> list[tuple[Any, int, int]]:
+    """Sign in by an address that nobody has, and by one that three people claim.
+
+    Return for each what is answered, how often something was hashed, and how often the database was asked.
+    """
+    found = []
+    with override_settings(PASSWORD_HASHERS=[f"{__name__}.CountingHasher"]):
+        for address in (unknown_address(), claimed(claimed(claimed(unknown_address())))):
+            CountingHasher.count = 0
+            with CaptureQueriesContext(connection) as asked:
+                answer = App().sign_in(password, email=address)
+            found.append((answer.shape(), CountingHasher.count, len(asked)))
+    return found
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "a wrong password"])
+def test_an_address_that_is_merely_claimed_is_nobodys(password: str) -> None:
+    unknown, of_three = answers_and_costs(password)
+    assert unknown == of_three
+    assert (unknown[0][0], unknown[1]) == (400, 1)
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "a wrong password"])
+def test_control_with_the_backend_of_allauth_a_claim_shows(password: str) -> None:
+    """The planted bug: everybody who claims an address is tried."""
+    with override_settings(AUTHENTICATION_BACKENDS=["allauth.account.auth_backends.AuthenticationBackend"]):
+        unknown, of_three = answers_and_costs(password)
+    if password == PASSWORD:
+        assert unknown[0] != of_three[0]
+    else:
+        assert (unknown[1], of_three[1]) == (1, 3)
+
+
+def test_whoever_has_not_verified_yet_signs_in_by_handle() -> None:
+    app, handle, email = App(), new_handle(), unknown_address()
+    App().sign_up(handle, email)
+    assert app.sign_in(username=handle).status == 401
+    code = code_mailed_to(email)
+    assert code is not None
+    assert app.verify(code).status == 200
+    assert App().sign_in(email=email).status == 200
+
+
+def test_another_spelling_of_a_verified_address_is_the_same_and_mails_nobody() -> None:
+    ana = person("sam")
+    typed = ana.email.replace("s", "\u017f", 1).upper().replace("S", "\u017f", 1)
+    mail.outbox.clear()
+    assert App().sign_in(email=typed).status == 200
+    assert mail.outbox == []
 
 
 def both_steps(email: str, password: str) -> list[Any]:

@@ -44,6 +44,7 @@ def codes(password: str, user: User | None = ANA) -> set[str]:
         "qwertyuiopasdfghjkl",
         "zyxwvutsrqponml",
         "20242024202420242024",
+        "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44\uff11\uff12\uff13\uff14",  # full-width letters
     ],
 )
 def test_what_is_guessed_early_is_refused(password: str) -> None:

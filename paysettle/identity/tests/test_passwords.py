@@ -4,8 +4,9 @@ import secrets
 
 import pytest
 
-from paysettle.identity.operations import sessions
-from paysettle.identity.tests.app_client import AUTH, PASSWORD, App, code_mailed_to
+from paysettle.identity.models import User
+from paysettle.identity.operations import people, sessions
+from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, code_mailed_to
 from paysettle.identity.tests.people import Person, person
 
 NEW = "another horse battery staple"
@@ -118,3 +119,28 @@ def test_a_reset_by_code_ends_every_session() -> None:
     assert App().sign_in(NEW, username=ana.handle).status == 200
     again = app.call("POST", f"{AUTH}/auth/password/reset", {"key": code, "password": "yet another horse"})
     assert again.status == 409  # a code serves once
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_code_for_a_reset_ends_with_the_account(method: str) -> None:
+    """It was asked for before; the password stays, and the answer is that to a wrong code."""
+    ana, staff = person("ana"), person("sam", staff=True)
+    app = App()
+    app.call("POST", f"{AUTH}/auth/password/request", {"email": ana.email})
+    code = code_mailed_to(ana.email)
+    assert code is not None
+    people.disable(by=staff.caller, user_id=ana.user.id, reason="asked for by their bank")
+    path, before = f"{AUTH}/auth/password/reset", User.objects.get(id=ana.user.id).password
+
+    def use(key: str) -> Answer:
+        if method == "GET":
+            return app.call("GET", path, **{"X-Password-Reset-Key": key})
+        return app.call("POST", path, {"key": key, "password": NEW})
+
+    refused = use(code)
+    assert (refused.status, refused.code) == (400, "incorrect_code")
+    assert refused.shape() == use("AAAA-AAAA").shape()
+    assert User.objects.get(id=ana.user.id).password == before
+    # Control: the account alone stood in the way.
+    people.enable(by=staff.caller, user_id=ana.user.id, reason="cleared")
+    assert use(code).status == (200 if method == "GET" else 401)

@@ -340,6 +340,76 @@ def test_a_stranger_keeps_nobody_from_their_own_reset() -> None:
     assert ask_for_reset(address(), ana.email) != 429
 
 
+def mails_to(mailbox: str) -> int:
+    return len([message for message in mail.outbox if message.to == [mailbox]])
+
+
+def claim(mailbox: str) -> str:
+    """Sign up with an address and return the handle."""
+    handle = f"eve-{secrets.token_hex(6)}"
+    assert app_at(address()).sign_up(handle, mailbox).status == 401
+    return handle
+
+
+def test_who_claims_an_address_mails_it_no_more_than_others_and_keeps_nobody_out() -> None:
+    mailbox, place = email(), address()
+    eve = claim(mailbox)
+    before = mails_to(mailbox)
+    assert [app_at(place).sign_in(username=eve).status for _ in range(5)] == [401] * 5
+    app = app_at(place)
+    refused = app.sign_in(username=eve)
+    assert (refused.status, refused.code, app.session_token) == (429, "throttled", None)
+    assert int(refused.headers["Retry-After"]) > 0
+    assert mails_to(mailbox) - before == 5
+    # The owner signs up, loses the mail, and gets another one by signing in.
+    owner, handle = app_at(address()), f"owner-{secrets.token_hex(6)}"
+    assert owner.sign_up(handle, mailbox).status == 401
+    assert owner.sign_in(username=handle).status == 401
+    code = code_mailed_to(mailbox)
+    assert code is not None
+    assert owner.verify(code).status == 200
+    assert app_at(address()).sign_in(email=mailbox).status == 200
+
+
+def test_control_without_counting_them_mails_go_out_as_often_as_somebody_signs_in() -> None:
+    mailbox, place = email(), address()
+    eve = claim(mailbox)
+    with without(throttling.MAIL_FROM_ADDRESS):
+        assert [app_at(place).sign_in(username=eve).status for _ in range(6)] == [401] * 6
+    assert mails_to(mailbox) == 7
+
+
+def test_control_counted_as_the_same_mails_a_claim_would_keep_the_owner_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: one limit for all mails to an address, wherever they are asked for."""
+    take = throttles.take
+    mailbox = email()
+    monkeypatch.setattr(
+        throttles, "take", lambda limit, subject: take(limit, mailbox if limit.name.startswith("mail") else subject)
+    )
+    eve, place = claim(mailbox), address()
+    for _ in range(6):
+        app_at(place).sign_in(username=eve)
+    assert sign_up(address(), mailbox) == 429
+
+
+@pytest.mark.parametrize("again", ["sign-in", "resend"])
+def test_a_refused_mail_leaves_the_code_before_it_good(again: str) -> None:
+    mailbox, app = email(), app_at(address())
+    handle = f"new-{secrets.token_hex(6)}"
+    assert app.sign_up(handle, mailbox).status == 401
+    resent: list[int] = []
+    while 429 not in resent:
+        if again == "resend" and len(resent) == 5:
+            resent.append(app.call("POST", f"{AUTH}/auth/email/verify/resend").status)
+        else:
+            resent.append(app.sign_in(username=handle).status)
+    assert resent == [401] * 5 + [429]
+    assert mails_to(mailbox) == 6
+    code = code_mailed_to(mailbox)
+    assert code is not None
+    assert app.verify(code).status == 200
+
+
 def test_what_allauth_limits_itself_says_how_long_to_wait_too() -> None:
     app = App()
     app.sign_in(username=person("ana").handle)
