@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "paysettle.identity.api.ended_sessions.EndedSessions",
     "paysettle.identity.api.strict_bodies.StrictAllauthBodies",
     "paysettle.identity.api.throttled_sign_in.ThrottledSignIn",  # after it: it reads the body
 ]

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse
@@ -112,6 +113,7 @@ _MEANING: dict[type[Exception], type[DomainError]] = {
     exceptions.UnsupportedMediaType: UnsupportedMediaType,
     exceptions.NotAcceptable: NotAcceptable,
     RequestDataTooBig: BodyTooLarge,
+    SessionInterrupted: Unauthenticated,  # it was ended while this was answered
     exceptions.ParseError: MalformedBody,
 }
 
