@@ -25,6 +25,15 @@ def keyed_digest(purpose: bytes, text: str) -> bytes:
     return hmac.digest(key, text.encode(), hashlib.sha256)
 
 
+def is_one_mailbox(address: str) -> bool:
+    """Tell whether mail to an address as it is written goes where mail to its normal form goes.
+
+    For letters beyond ASCII before the `@` it need not: a mail server may have a mailbox for the long s (U+017F) and
+    another one for `s`, which are one letter here. Whoever has the one must not become the other (CVE-2019-19844).
+    """
+    return address.rpartition("@")[0].isascii()
+
+
 def normal(address: str) -> str:
     """Return the form of an address that is compared: NFKC, case folded, without surrounding blanks."""
     return unicodedata.normalize("NFKC", address).casefold().strip()

@@ -107,9 +107,14 @@ class InvitationAccept(APIView):
 def read_email(fields: Fields, *, required: bool = True) -> str:
     """Read an address; what is wrong is noted in `fields`, whose `check` comes after."""
     email = fields.text("email", longest=EMAIL_LENGTH_MAX, required=required)
-    if email:
-        try:
-            validate_email(email)
-        except ValidationError:
-            fields.refuse("email", "not_an_address", "An e-mail address is expected.")
+    if email and not _is_address(email):
+        fields.refuse("email", "not_an_address", "An e-mail address is expected.")
     return email
+
+
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return addresses.is_one_mailbox(text)

@@ -9,7 +9,7 @@ from allauth.headless.internal.restkit.response import ErrorResponse
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from paysettle.identity import queries
+from paysettle.identity import personal, queries
 from paysettle.identity.api.allauth_views import Refusing
 
 
@@ -23,7 +23,8 @@ class VerifiedAddressInput(RequestPasswordResetInput):  # type: ignore[misc]
     def clean_email(self) -> str:
         email: str = super().clean_email()
         self.users = queries.people_with_verified_address(email)
-        return email
+        # The code goes to the address that was verified, in whatever spelling it was asked for.
+        return personal.email_of(self.users[0]) if self.users else email
 
 
 class RequestPasswordResetView(AllauthRequestView):  # type: ignore[misc]

@@ -142,6 +142,11 @@ def follow_key(*, before: bytes, after: bytes) -> None:
     LoginSession.objects.filter(django_session=before).update(django_session=after)
 
 
+def goes_with(session_id: UUID, key_digest: bytes) -> bool:
+    """Tell whether a session goes with the Django session of this key."""
+    return LoginSession.objects.filter(id=session_id, django_session=key_digest).exists()
+
+
 def end_live(sessions: "QuerySet[LoginSession]", *, reason: SessionEnd, by: Caller, at: datetime) -> int:
     """End those of the sessions that are live, inside the transaction that is open; return how many there were."""
     live = list(sessions.filter(ended_at=None).select_for_update())

@@ -1,9 +1,11 @@
 """Step-up: what is sensitive needs a session that has shown not long ago who is there."""
 
 import secrets
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import yaml
@@ -12,12 +14,12 @@ from django.test import override_settings
 from django.utils import timezone
 
 from paysettle.events.models import Event
-from paysettle.identity import step_up
+from paysettle.identity import session_keys, step_up
 from paysettle.identity.models import LoginSession, User
 from paysettle.identity.operations import invitations, sessions
 from paysettle.identity.roles import Permission, Role
 from paysettle.identity.standing import Standing
-from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App
+from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, at_once
 from paysettle.identity.tests.people import Person
 from paysettle.identity.tests.people import person as somebody
 from paysettle.kernel import identifiers
@@ -306,3 +308,47 @@ def test_approving_a_large_settlement_needs_it_and_rejecting_does_not() -> None:
         assert InProcess(ben).post(f"{unwanted}/reject", {"reason": "no"}, **if_match).status == 200
         LoginSession.objects.filter(id=ben.session.id).update(authenticated_at=timezone.now())
         assert InProcess(ben).post(f"{large}/approve", **if_match).status == 200
+
+
+def two_step_ups_at_once(who: Person, monkeypatch: pytest.MonkeyPatch) -> tuple[App, list[tuple[Answer, App]]]:
+    """Show the password twice at once in one session, so that neither has another key when both have been let in."""
+    met = threading.Barrier(2)
+    renew = sessions.renew
+
+    def together(*, session_id: UUID, second_factor: bool) -> None:
+        met.wait(timeout=20)
+        renew(session_id=session_id, second_factor=second_factor)
+
+    phone = App()
+    assert phone.sign_in(username=who.handle).status == 200
+    monkeypatch.setattr(sessions, "renew", together)
+
+    def once() -> tuple[Answer, App]:
+        twin = App()
+        twin.session_token = phone.session_token
+        return twin.show_password_again(), twin
+
+    return phone, sorted(at_once(once, once), key=lambda one: one[0].status)
+
+
+def test_of_two_step_ups_at_once_one_has_the_session_and_its_end_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    phone, ((done, kept), (refused, _)) = two_step_ups_at_once(somebody("ana"), monkeypatch)
+    assert (done.status, refused.status) == (200, 401)
+    assert phone.me().status == 200
+    kept.sign_out()
+    assert phone.me().code == "session_ended"
+
+
+def test_control_unless_it_is_asked_whose_the_session_is_it_goes_on_under_two_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The planted bug, which was one: both have a key of their own, and who signs out by the wrong one is still in."""
+    goes_with = sessions.goes_with
+    monkeypatch.setattr(sessions, "goes_with", lambda *_: True)
+    ana = somebody("ana")
+    phone, made = two_step_ups_at_once(ana, monkeypatch)
+    assert [answer.status for answer, _ in made] == [200, 200]
+    session = LoginSession.objects.filter(user=ana.user).latest("created_at")
+    (wrong,) = [twin for _, twin in made if not goes_with(session.id, session_keys.digest(str(twin.session_token)))]
+    wrong.sign_out()
+    assert phone.me().status == 200
