@@ -42,6 +42,8 @@ def main() -> int:
     found = report.document(records, facts)
     if arguments.large:
         found = report.beside_the_last(found)
+    elif not arguments.full and not arguments.quick and not arguments.results:
+        found = report.with_large_of_the_last(found)
     report.write(found)
     for figure in FIGURES:
         verdict = found["verdicts"][figure.key]

@@ -56,6 +56,19 @@ POINTS = {
 }
 
 
+LARGE_FIGURES = ("large_over_small", "statement_page_ms", "balance_at_ms")
+LARGE_POINTS = (
+    "small_http",
+    "large_http",
+    "beyond_http",
+    "small_batch1000",
+    "large_batch1000",
+    "statement_page",
+    "balance_at",
+)
+"""What `bench.large` measures: a run without it keeps what the last one with it has found."""
+
+
 def document(records: Records, facts: dict[str, Any]) -> dict[str, Any]:
     """Return all of a run that counts."""
     spreads = {figure.key: figure.spread(records) for figure in FIGURES}
@@ -78,16 +91,26 @@ def last() -> dict[str, Any]:
 
 
 def beside_the_last(found: dict[str, Any]) -> dict[str, Any]:
-    """Return the last run with what this one has measured in its place, and when that was."""
-    merged = last()
-    for figure in FIGURES:
-        if found["ranges"][figure.key] is not None:
-            merged[figure.key] = found[figure.key]
-            merged["ranges"][figure.key] = found["ranges"][figure.key]
-            merged["verdicts"][figure.key] = found["verdicts"][figure.key]
-    merged["points"] |= found["points"]
-    merged["facts"]["large"] = {**found["facts"]["large"], "measured_at": found["measured_at"]}
+    """Return the last run with what this one has measured of large data in its place, and when that was."""
+    merged = _with_large_of(found, last(), at=found["measured_at"])
     merged["verified"] += found["verified"]
+    return merged
+
+
+def with_large_of_the_last(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a run that has measured nothing of large data, with what the last one had."""
+    before = last()
+    if "large" not in before["facts"]:
+        return found
+    return _with_large_of(before, found, at=before["facts"]["large"].get("measured_at", before["measured_at"]))
+
+
+def _with_large_of(of: dict[str, Any], merged: dict[str, Any], *, at: str) -> dict[str, Any]:
+    """Return `merged` with the figures and points of large data of another run, which was made at that time."""
+    for key in LARGE_FIGURES:
+        merged[key], merged["ranges"][key], merged["verdicts"][key] = of[key], of["ranges"][key], of["verdicts"][key]
+    merged["points"] |= {name: of["points"][name] for name in LARGE_POINTS if name in of["points"]}
+    merged["facts"]["large"] = {**of["facts"]["large"], "measured_at": at}
     return merged
 
 
