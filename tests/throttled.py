@@ -1,18 +1,19 @@
 """Throttles as they are in production, for tests of them: the test run multiplies every limit. Where they count."""
 
 import os
+import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from unittest.mock import patch
 
 import pytest
 from django.test import override_settings
 
-from devservers.errors import Unavailable
 from devservers.redis import Redis
 from paysettle.kernel import counters, redis_counters, throttles
-from paysettle.kernel.throttles import Limit
+from paysettle.kernel.throttles import Limit, Throttled
+from tests.devservers.machine import own
 
 DAY_S = 86_400
 LONG_ENOUGH_S = 60
@@ -49,6 +50,21 @@ def as_another_process() -> None:
     throttles._portions.clear()
 
 
+def somebody() -> str:
+    """Return a subject that nobody has counted."""
+    return secrets.token_hex(8)
+
+
+def taken(limit: Limit, subject: str, times: int) -> int:
+    """Return how many of so many attempts are let through."""
+    count = 0
+    for _ in range(times):
+        with suppress(Throttled):
+            throttles.take(limit, subject)
+            count += 1
+    return count
+
+
 def await_room(limit: Limit) -> None:
     """Wait until a window has just begun, or one lasts long enough for a test."""
     left_s = limit.window_s - time.time() % limit.window_s
@@ -83,15 +99,5 @@ def patient(timeout_s: float) -> Iterator[None]:
 @contextmanager
 def own_redis() -> Iterator[Redis]:
     """Run a Redis of a test's own, to be killed or stopped; in this block this process counts there."""
-    server = Redis()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.delenv(server.address_variable, raising=False)  # else that one would be used
-        try:
-            server.start()
-        except Unavailable as error:
-            pytest.skip(error.reason)
-    try:
-        with override_settings(REDIS_URL=server.url), patient(PATIENT_S):
-            yield server
-    finally:
-        server.stop()
+    with own(Redis()) as server, override_settings(REDIS_URL=server.url), patient(PATIENT_S):
+        yield server

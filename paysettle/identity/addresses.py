@@ -5,6 +5,8 @@ import hmac
 import unicodedata
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils.encoding import force_bytes
 
 _VERIFIED_ADDRESS = b"paysettle.identity.verified-address.v1"
@@ -32,6 +34,13 @@ def is_one_mailbox(address: str) -> bool:
     another one for `s`, which are one letter here. Whoever has the one must not become the other (CVE-2019-19844).
     """
     return address.rpartition("@")[0].isascii()
+
+
+def validate(address: str) -> None:
+    """Raise ValidationError for what is no address of one mailbox."""
+    validate_email(address)
+    if not is_one_mailbox(address):
+        raise ValidationError("The address may have ASCII letters alone before the @.")
 
 
 def normal(address: str) -> str:

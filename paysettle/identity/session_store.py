@@ -13,8 +13,9 @@ from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from paysettle.identity import session_keys
+from paysettle.identity import browser_sessions, session_keys
 from paysettle.identity.operations import sessions
+from paysettle.identity.standing import SessionEnded
 from paysettle.kernel import encryption
 
 _PURPOSE = "identity.session"
@@ -69,14 +70,20 @@ class SessionStore(db.SessionStore):
         sessions.end_with_django_session(self._digest(key))
 
     def cycle_key(self) -> None:
-        """Renew the key; the LoginSession lives on under the new one."""
+        """Renew the key; the LoginSession lives on under the new one, and under that alone.
+
+        Raises SessionEnded if another request has renewed it at the same time: this one has no session any more.
+        """
         data = self._session  # type: ignore[attr-defined]
         before = self.session_key
         self.create()
         self._session_cache = data
         if before and self.session_key:
-            sessions.follow_key(before=self._digest(before), after=self._digest(self.session_key))
+            followed = sessions.follow_key(before=self._digest(before), after=self._digest(self.session_key))
             super().delete(self._row_key(before))
+            if not followed and browser_sessions.login_session_id(self) is not None:
+                self.flush()
+                raise SessionEnded
 
     async def aexists(self, session_key: str) -> bool:
         return await sync_to_async(self.exists)(session_key)

@@ -174,7 +174,7 @@ def check(caller: Caller, needed: Permission | None, *, fresh: bool = False) -> 
     state, role, authenticated_at, without_factor, of_staff = row or (None, None, None, False, False)
     _judge(
         session_is_live=row is not None,
-        factor_missing=bool(without_factor) and _needs_factor(of_staff),
+        factor_missing=bool(without_factor) and needs_second_factor(of_staff=bool(of_staff)),
         role=None if role is None else Role(role),
         party_is_active=state == "active",
         needed=needed,
@@ -226,8 +226,9 @@ def _judge_key(
         raise NotPermitted(needed)
 
 
-def _needs_factor(of_staff: int) -> bool:
-    return bool(of_staff) or settings.SECOND_FACTOR_FOR_ALL
+def needs_second_factor(*, of_staff: bool) -> bool:
+    """Tell whether somebody can do nothing without a second factor."""
+    return of_staff or settings.SECOND_FACTOR_FOR_ALL
 
 
 def _judge(
@@ -268,7 +269,10 @@ class Standing:
     def _live_sessions(self) -> dict[tuple[bytes, bytes], tuple[Any, bool]]:
         """When each session last showed who is there (as the database says it), and whether it lacks a factor."""
         return {
-            (bytes(session), bytes(user)): (authenticated_at, bool(without_factor) and _needs_factor(of_staff))
+            (bytes(session), bytes(user)): (
+                authenticated_at,
+                bool(without_factor) and needs_second_factor(of_staff=bool(of_staff)),
+            )
             for session, user, authenticated_at, without_factor, of_staff in self._session_rows.rows
         }
 

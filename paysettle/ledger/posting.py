@@ -82,10 +82,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewHold:
-    """Money to reserve on an account until a deadline, what it is for, and the event that tells of it."""
+    """Money to reserve on an account until a deadline, what it is for, and the event that tells of it.
+
+    `for_account_id` is the account that it is held for.
+    """
 
     id: UUID
     account_id: UUID
+    for_account_id: UUID
     amount_minor: int
     expires_at: datetime
     subject_kind: str
@@ -176,8 +180,11 @@ class Posting:
         return self._book(group, currency, at=at)
 
     def place(self, new: NewHold, *, at: datetime) -> None:
-        """Reserve money in memory. Raises AccountClosed, AccountFrozen or InsufficientFunds. Rule MR13."""
-        self._accounts[new.account_id].check(0, held_change_minor=new.amount_minor)
+        """Reserve money in memory, if it could be paid at once.
+
+        Raises AccountClosed, AccountFrozen or InsufficientFunds. Rule MR13.
+        """
+        self._check_way(new.account_id, new.for_account_id, held_change_minor=new.amount_minor)
         hold = HoldView(new.id, new.account_id, new.amount_minor, 0, 0, 0, new.expires_at)
         self._holds[new.id] = hold
         self._placed.append(new)
@@ -193,11 +200,11 @@ class Posting:
         self._move_hold(hold, kind, left_minor, event_id, at)
         return left_minor
 
-    def extend(self, hold_id: UUID, *, until: datetime, event_id: UUID, at: datetime) -> None:
+    def extend(self, hold_id: UUID, *, for_account_id: UUID, until: datetime, event_id: UUID, at: datetime) -> None:
         """Give a hold another deadline. Raises HoldClosed, HoldExpired, AccountClosed or AccountFrozen."""
         hold = self._holds[hold_id]
         hold.check_capture(0, at=at)
-        self._accounts[hold.account_id].check(0)
+        self._check_way(hold.account_id, for_account_id, held_change_minor=0)
         hold.expires_at = until
         self._move_hold(hold, HoldMoveKind.EXTENDED, 0, event_id, at)
 
@@ -238,6 +245,12 @@ class Posting:
             held_change_minor[hold.account_id] -= amount_minor
         for account_id in sorted(net_minor):
             self._accounts[account_id].check(net_minor[account_id], held_change_minor=held_change_minor[account_id])
+
+    def _check_way(self, from_id: UUID, to_id: UUID, *, held_change_minor: int) -> None:
+        """Raise the first reason not to hold so much more on one account for another, in the order of a group."""
+        for account_id in sorted((from_id, to_id)):
+            change_minor = held_change_minor if account_id == from_id else 0
+            self._accounts[account_id].check(0, held_change_minor=change_minor)
 
     def _book(self, group: Group, currency: str, *, at: datetime) -> list[dict[str, Any]]:
         last = self._last_booked_at

@@ -3,8 +3,17 @@
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from devservers.errors import Unavailable
+from devservers.server import Server
+
+S = TypeVar("S", bound=Server)
 
 WAIT_S = 20.0
 
@@ -14,6 +23,21 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
+
+
+@contextmanager
+def own(server: S) -> Iterator[S]:
+    """Run a real server of a test's own, whatever this run has beside; skip and say why where it cannot be had."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(server.address_variable, raising=False)  # else that one would be used
+        try:
+            server.start()
+        except Unavailable as error:
+            pytest.skip(error.reason)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 class Answering:

@@ -15,19 +15,10 @@ from devservers.kafka import Kafka
 from devservers.mariadb import MariaDB
 from devservers.mysql import MySQL
 from devservers.redis import Redis
-from devservers.server import Server
 from devservers.sql import SqlServer
-from tests.devservers.machine import WAIT_S, Answering, is_running
+from tests.devservers.machine import WAIT_S, Answering, is_running, own
 
 pytestmark = pytest.mark.once
-
-
-def started(server: Server) -> None:
-    """Start a real server, or skip and say why."""
-    try:
-        server.start()
-    except Unavailable as error:
-        pytest.skip(error.reason)
 
 
 def connect(server: SqlServer) -> "pymysql.Connection[pymysql.cursors.Cursor]":
@@ -36,32 +27,20 @@ def connect(server: SqlServer) -> "pymysql.Connection[pymysql.cursors.Cursor]":
 
 @pytest.fixture(name="server", scope="module", params=[MariaDB, MySQL])
 def _server(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
-    server: SqlServer = request.param()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(server.address_variable, raising=False)
-        started(server)
-    yield server
-    server.stop()
+    with own(request.param()) as server:
+        yield server
 
 
 @pytest.fixture(name="kafka", scope="module")
 def _kafka() -> Iterator[Kafka]:
-    kafka = Kafka()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(kafka.address_variable, raising=False)
-        started(kafka)
-    yield kafka
-    kafka.stop()
+    with own(Kafka()) as kafka:
+        yield kafka
 
 
 @pytest.fixture(name="redis_server", scope="module")
 def _redis_server() -> Iterator[Redis]:
-    server = Redis()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(server.address_variable, raising=False)
-        started(server)
-    yield server
-    server.stop()
+    with own(Redis()) as server:
+        yield server
 
 
 @pytest.mark.slow
@@ -174,12 +153,10 @@ class TestARealBroker:
 
     def test_keeps_its_data_in_its_own_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        kafka = Kafka()
-        started(kafka)
-        (folder,) = tmp_path.iterdir()
-        assert (folder / "data" / "meta.properties").exists()
-        assert list((folder / "data").glob("__cluster_metadata-0/*.log"))
-        kafka.stop()
+        with own(Kafka()):
+            (folder,) = tmp_path.iterdir()
+            assert (folder / "data" / "meta.properties").exists()
+            assert list((folder / "data").glob("__cluster_metadata-0/*.log"))
         assert list(tmp_path.iterdir()) == []
 
 

@@ -3,7 +3,6 @@
 from types import MappingProxyType
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -107,14 +106,9 @@ class InvitationAccept(APIView):
 def read_email(fields: Fields, *, required: bool = True) -> str:
     """Read an address; what is wrong is noted in `fields`, whose `check` comes after."""
     email = fields.text("email", longest=EMAIL_LENGTH_MAX, required=required)
-    if email and not _is_address(email):
-        fields.refuse("email", "not_an_address", "An e-mail address is expected.")
+    if email:
+        try:
+            addresses.validate(email)
+        except ValidationError:
+            fields.refuse("email", "not_an_address", "An e-mail address is expected.")
     return email
-
-
-def _is_address(text: str) -> bool:
-    try:
-        validate_email(text)
-    except ValidationError:
-        return False
-    return addresses.is_one_mailbox(text)

@@ -49,6 +49,7 @@ def keep(*, by: Caller, reference: str, name: str) -> Contact:
 
     One that keeps the acting party away, too: it may have to be kept away itself, and whoever pays it learns that it is
     there as well.
+
     Raises LookUpsLimited, NotFound, ContactWithOneself, AlreadyContact, TooManyContacts.
     """
     party = look_ups.run(by=by, kind=LookUpKind.KEEP, asked=reference, search=lambda: payees.named(reference))

@@ -10,8 +10,8 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, validate_totp_code
-from django.conf import settings
 
+from paysettle.identity import standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, SessionEnd, User
 from paysettle.identity.operations import live_keys, recording, sessions
@@ -96,7 +96,7 @@ def remove(*, by: User) -> None:
 
     def work(tx: Transaction) -> None:
         user = User.objects.select_for_update().get(id=by.id)
-        if user.is_staff or settings.SECOND_FACTOR_FOR_ALL:
+        if standing.needs_second_factor(of_staff=user.is_staff):
             raise LastSecondFactor
         _remove(user, by=_own(user), at=tx.read_clock())
 

@@ -137,14 +137,12 @@ def end_with_django_session(key_digest: bytes) -> None:
     transactions.run(work)
 
 
-def follow_key(*, before: bytes, after: bytes) -> None:
-    """Let the session that went with one Django session key go with another; both are digests."""
-    LoginSession.objects.filter(django_session=before).update(django_session=after)
+def follow_key(*, before: bytes, after: bytes) -> bool:
+    """Let the session that went with one Django session key go with another, and tell whether there was one.
 
-
-def goes_with(session_id: UUID, key_digest: bytes) -> bool:
-    """Tell whether a session goes with the Django session of this key."""
-    return LoginSession.objects.filter(id=session_id, django_session=key_digest).exists()
+    Both are digests. Of two requests that renew one key at the same time one finds the session gone with the other.
+    """
+    return LoginSession.objects.filter(django_session=before).update(django_session=after) > 0
 
 
 def end_live(sessions: "QuerySet[LoginSession]", *, reason: SessionEnd, by: Caller, at: datetime) -> int:

@@ -343,12 +343,13 @@ def test_control_unless_it_is_asked_whose_the_session_is_it_goes_on_under_two_ke
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The planted bug, which was one: both have a key of their own, and who signs out by the wrong one is still in."""
-    goes_with = sessions.goes_with
-    monkeypatch.setattr(sessions, "goes_with", lambda *_: True)
+    follow_key = sessions.follow_key
+    monkeypatch.setattr(sessions, "follow_key", lambda **keys: follow_key(**keys) or True)
     ana = somebody("ana")
     phone, made = two_step_ups_at_once(ana, monkeypatch)
     assert [answer.status for answer, _ in made] == [200, 200]
     session = LoginSession.objects.filter(user=ana.user).latest("created_at")
-    (wrong,) = [twin for _, twin in made if not goes_with(session.id, session_keys.digest(str(twin.session_token)))]
+    right = bytes(session.django_session)
+    (wrong,) = [twin for _, twin in made if session_keys.digest(str(twin.session_token)) != right]
     wrong.sign_out()
     assert phone.me().status == 200

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -21,9 +21,9 @@ from paysettle.kernel import counters, redis_counters, throttles
 from paysettle.kernel.counters import TABLE, Away
 from paysettle.kernel.models import Throttle
 from paysettle.kernel.redis_counters import PREFIX, TIMEOUT_S, RedisCounters
-from paysettle.kernel.throttles import Limit, Throttled
+from paysettle.kernel.throttles import Limit
 from tests.devservers.machine import Answering
-from tests.throttled import as_in_production, counting_in, own_redis, patient, redis_url
+from tests.throttled import as_in_production, counting_in, own_redis, patient, redis_url, somebody, taken
 
 FIVE = Limit("test.five", 5, 300)
 PAUSE_S = 0.3
@@ -42,20 +42,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
     monkeypatch.setattr(redis_counters, "PAUSE_S", PAUSE_S)
     with own_redis() as found:
         yield found
-
-
-def somebody() -> str:
-    return secrets.token_hex(8)
-
-
-def taken(subject: str, times: int) -> int:
-    """Return how many of so many attempts are let through."""
-    count = 0
-    for _ in range(times):
-        with suppress(Throttled):
-            throttles.take(FIVE, subject)
-            count += 1
-    return count
 
 
 def digest_of(subject: str) -> bytes:
@@ -87,7 +73,7 @@ def frozen(server: Redis) -> Iterator[None]:
 def test_redis_counts_and_the_table_does_not() -> None:
     ana = somebody()
     with counting_in("redis"):
-        assert taken(ana, 3) == 3
+        assert taken(FIVE, ana, 3) == 3
         assert used_in_redis(redis_url(), ana) == 3
     assert used_in_table(ana) == 0
 
@@ -123,15 +109,15 @@ def test_the_same_is_granted_as_by_the_table() -> None:
 
 def test_while_redis_is_away_the_table_counts(server: Redis, capsys: pytest.CaptureFixture[str]) -> None:
     ana, ben = somebody(), somebody()
-    assert taken(ana, 3) == 3
+    assert taken(FIVE, ana, 3) == 3
     server.kill()
-    assert taken(ana, 9) == 5
+    assert taken(FIVE, ana, 9) == 5
     assert used_in_table(ana) == 5
     time.sleep(PAUSE_S)
-    assert taken(ana, 9) == 0
+    assert taken(FIVE, ana, 9) == 0
     server.restart()
     time.sleep(PAUSE_S)
-    assert taken(ben, 9) == 5
+    assert taken(FIVE, ben, 9) == 5
     assert (used_in_redis(server.url, ben), used_in_table(ben)) == (5, 0)
     said = capsys.readouterr().err
     assert (said.count('"redis_away"'), said.count('"redis_back"')) == (1, 1), "once for each outage"
@@ -149,7 +135,7 @@ def test_control_who_takes_silence_for_a_yes_throttles_nobody(server: Redis, mon
 
     monkeypatch.setattr(RedisCounters, "count", generous)
     server.kill()
-    assert taken(somebody(), 9) == 9
+    assert taken(FIVE, somebody(), 9) == 9
 
 
 @pytest.mark.parametrize("connected", [True, False])
@@ -171,12 +157,12 @@ def _taken_while_it_hangs(server: Redis, *, connected: bool) -> float:
     def one(_n: int) -> tuple[int, float]:
         began = time.monotonic()
         try:
-            return taken(ana, 1), time.monotonic() - began
+            return taken(FIVE, ana, 1), time.monotonic() - began
         finally:
             connections.close_all()
 
     if connected:
-        assert taken(somebody(), 1) == 1
+        assert taken(FIVE, somebody(), 1) == 1
     with frozen(server), ThreadPoolExecutor(8) as pool:
         results = list(pool.map(one, range(8)))
     assert sum(let_through for let_through, _ in results) == 5
@@ -212,7 +198,7 @@ def test_a_redis_that_refuses_is_away(
     with client(server.url) as operator:
         operator.config_set(setting, value)
         ana = somebody()
-        assert taken(ana, 9) == 5
+        assert taken(FIVE, ana, 9) == 5
         assert used_in_table(ana) == 5
     said = capsys.readouterr().err
     assert said.count('"redis_away"') == 1
@@ -224,12 +210,12 @@ def test_a_redis_that_refuses_is_away(
 )
 def test_what_is_no_redis_is_away(answer: bytes) -> None:
     with Answering(answer) as port, override_settings(REDIS_URL=f"redis://127.0.0.1:{port}/0"):
-        assert taken(somebody(), 9) == 5
+        assert taken(FIVE, somebody(), 9) == 5
 
 
 def test_a_name_that_nobody_has_is_away() -> None:
     with override_settings(REDIS_URL="redis://no-such-host.invalid/0"):
-        assert taken(somebody(), 9) == 5
+        assert taken(FIVE, somebody(), 9) == 5
 
 
 def test_as_many_count_at_once_as_there_are_threads(server: Redis) -> None:
@@ -239,7 +225,7 @@ def test_as_many_count_at_once_as_there_are_threads(server: Redis) -> None:
     assert isinstance(place, RedisCounters)
     pool = place._client.connection_pool
     held = [pool.get_connection() for _ in range(150)]
-    assert taken(ana, 3) == 3
+    assert taken(FIVE, ana, 3) == 3
     assert used_in_redis(server.url, ana) == 3
     for connection in held:
         pool.release(connection)
@@ -264,12 +250,12 @@ def test_it_is_given_back_where_it_was_counted(server: Redis) -> None:
 def test_beginning_anew_is_everywhere(server: Redis) -> None:
     ana = somebody()
     TABLE.count(digest_of(ana), by=5, most=5, ends_at=datetime.now(UTC) + timedelta(days=2))
-    assert taken(ana, 9) == 5
+    assert taken(FIVE, ana, 9) == 5
     throttles.clear(FIVE, ana)
     assert (used_in_redis(server.url, ana), used_in_table(ana)) == (0, 0)
     server.kill()
     throttles.clear(FIVE, ana)
-    assert taken(ana, 9) == 5
+    assert taken(FIVE, ana, 9) == 5
 
 
 def test_marks_are_kept_in_the_table(server: Redis) -> None:

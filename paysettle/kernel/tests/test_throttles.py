@@ -1,7 +1,6 @@
 """Counting: exact under parallel attempts, in portions, over windows; what is given back; buckets."""
 
 import hashlib
-import secrets
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from paysettle.kernel.jobs import Fence
 from paysettle.kernel.models import ScheduledJob, Throttle
 from paysettle.kernel.redis_counters import PREFIX
 from paysettle.kernel.throttles import Buckets, Limit, Throttled
-from tests.throttled import PLACES, Clock, as_another_process, as_in_production, counting_in
+from tests.throttled import PLACES, Clock, as_another_process, as_in_production, counting_in, somebody, taken
 
 FIVE = Limit("test.five", 5, 300)
 IN_PORTIONS = Limit("test.portions", 20, 300, portion=4)
@@ -42,20 +41,6 @@ def place(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 WHEREVER_IS_COUNTED = pytest.mark.usefixtures("place")
-
-
-def somebody() -> str:
-    return secrets.token_hex(8)
-
-
-def taken(limit: Limit, subject: str, times: int) -> int:
-    """Return how many of so many attempts are let through."""
-    count = 0
-    for _ in range(times):
-        with suppress(Throttled):
-            throttles.take(limit, subject)
-            count += 1
-    return count
 
 
 def taken_at_once(limit: Limit, subject: str, times: int) -> int:

@@ -239,9 +239,9 @@ class _MoveBook(Book[PaymentMove]):
                 told = self._pay(payment, wallets, event_id, now)
             else:
                 until = now + approval.hold_for
-                for account_id in sorted((wallets.payer_id, wallets.payee_id)):
-                    self._posting.account(account_id).check(0)
-                self._posting.extend(_hold_of(wallets), until=until, event_id=event_id, at=now)
+                self._posting.extend(
+                    _hold_of(wallets), for_account_id=wallets.payee_id, until=until, event_id=event_id, at=now
+                )
                 payment.terms = replace(payment.terms, state=State.AUTHORISED, expires_at=until)
         approved_by.add(item.by.person_id)
         self._note(item, payment, ApprovalDecision.APPROVED, now)

@@ -220,14 +220,10 @@ class PaymentBook(Book[PaymentOrder]):
         event_id: UUID,
         now: datetime,
     ) -> UUID:
-        """Hold the payer's money for a payee who could be paid now. Raises what paying at once would."""
-        payer_account, _ = wallets
-        for account_id in sorted(wallets):
-            held_minor = item.money.amount_minor if account_id == payer_account else 0
-            self.posting.account(account_id).check(0, held_change_minor=held_minor)
         hold = NewHold(
             id=identifiers.new(),
-            account_id=payer_account,
+            account_id=wallets[0],
+            for_account_id=wallets[1],
             amount_minor=item.money.amount_minor,
             expires_at=expires_at,
             subject_kind="payment",

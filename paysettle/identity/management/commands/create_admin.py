@@ -7,9 +7,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.core.validators import validate_email
 
-from paysettle.identity.addresses import is_one_mailbox
+from paysettle.identity import addresses
 from paysettle.identity.models import User
 from paysettle.identity.operations import registration
 from paysettle.identity.passwords import check_new_password
@@ -32,7 +31,7 @@ class Command(DatabaseCommand):
     def handle(self, *_: Any, username: str, email: str, **__: Any) -> None:
         password = _given_password()
         try:
-            _check_address(email)
+            addresses.validate(email)
             check_new_password(password, User(username=username, email=email))
             role = StaffRole.ADMINISTRATOR
             registration.register(handle=username, email=email, password=password, verified=True, staff_role=role)
@@ -41,12 +40,6 @@ class Command(DatabaseCommand):
         except DomainError as error:
             raise CommandError(error.detail) from None
         self.stdout.write(f"The administrator {username} can sign in.")
-
-
-def _check_address(email: str) -> None:
-    validate_email(email)
-    if not is_one_mailbox(email):
-        raise ValidationError("The address may have ASCII letters alone before the @.")
 
 
 def _given_password() -> str:
