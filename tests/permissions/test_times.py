@@ -1,8 +1,8 @@
-"""X1, the times: an id of somebody else is refused in the time that one of nobody's takes, by their medians."""
+"""X1, the times: an id of somebody else is refused in the time that one of nobody's takes, at the median."""
 
-import statistics
 import time
 from collections.abc import Iterator
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from paysettle.kernel import identifiers
 from paysettle.payments import queries
 from paysettle.payments.models import Payment
+from tests import timing
 from tests.permissions.attack import TABLE, Attack, Server, ids_of, with_id
 from tests.permissions.callers import cast, signed_in
 from tests.permissions.requests import REQUESTS, Request
@@ -45,15 +46,13 @@ def _pairs(attack: Attack, name: str) -> Iterator[tuple[Request, Request]]:
 
 def _differences_s(attack: Attack, foreign: Request, absent: Request) -> Iterator[float]:
     headers = signed_in(attack.everybody.theirs.owner)
+
+    def refused(request: Request) -> None:
+        reply = attack.server.send(request, headers)
+        assert reply.status == 404, (request, reply.text)
+
     for _ in range(TRIES):
-        times: tuple[list[float], list[float]] = ([], [])
-        for _ in range(ROUNDS):
-            for found, request in zip(times, (foreign, absent), strict=True):  # by turns: what slows one slows both
-                started = time.perf_counter()
-                reply = attack.server.send(request, headers)
-                found.append(time.perf_counter() - started)
-                assert reply.status == 404, (request, reply.text)
-        difference = abs(statistics.median(times[0]) - statistics.median(times[1]))
+        difference = abs(timing.difference_s(partial(refused, foreign), partial(refused, absent), rounds=ROUNDS))
         yield difference
         if difference < BOUND_S:
             return

@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import re
-import statistics
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,7 +31,7 @@ from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError
 from paysettle.notifications.models import OutgoingMail
 from paysettle.notifications.queries import entry_documents, inbox_of
-from tests import companies, machines
+from tests import companies, machines, timing
 from tests.companies import company
 from tests.http import InProcess
 from tests.machines import bearer, new_key, send
@@ -399,17 +398,11 @@ PLANTED_S = 0.005
 
 
 def _difference_s(first: str, second: str) -> float:
-    """Return the difference of the medians of the processor times of two keys, asked in turn.
+    """Return by how much the processor times of two keys differ at the median.
 
     On SQLite that is all the time there is, and neighbours on the machine do not disturb it.
     """
-    times: dict[str, list[float]] = {first: [], second: []}
-    for _ in range(60):
-        for secret, found in times.items():
-            started = time.thread_time()
-            look(secret)
-            found.append(time.thread_time() - started)
-    return abs(statistics.median(times[first]) - statistics.median(times[second]))
+    return abs(timing.difference_s(lambda: look(first), lambda: look(second), rounds=60, clock=time.thread_time))
 
 
 @pytest.mark.once

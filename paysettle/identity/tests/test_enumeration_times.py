@@ -1,6 +1,6 @@
 """No door does more or less because an address belongs to somebody.
 
-Known and unknown addresses are asked about in turn, and the medians of their times compared: of processor time, which
+Known and unknown addresses are asked about in turn, and their times compared at the median: processor time, which
 on SQLite is all there is but the disk, and which neighbours on the machine do not disturb. Passwords are hashed cheaply
 here, in either case: with the real hash, noise would hide what else is done (that strangers' passwords are hashed too,
 `test_enumeration.py` shows).
@@ -8,7 +8,6 @@ here, in either case: with the real hash, noise would hide what else is done (th
 
 import itertools
 import secrets
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,6 +21,7 @@ from paysettle.identity.operations import addresses
 from paysettle.identity.tests.app_client import AUTH, App
 from paysettle.identity.tests.people import person
 from tests import people as payers
+from tests import timing
 from tests.companies import Company, company, send
 
 pytestmark = pytest.mark.once
@@ -79,17 +79,13 @@ DOORS: dict[str, Callable[[], Door]] = {
 
 def difference_s(door: Door) -> float:
     """Return by how much longer a known address takes than one of nobody, at the median."""
-    known = [person("ana").email for _ in range(SAMPLES)]
-    unknown = [f"bob-{secrets.token_hex(4)}@example.org" for _ in range(SAMPLES)]
+    known = iter([person("ana").email for _ in range(SAMPLES)])
+    unknown = iter([f"bob-{secrets.token_hex(4)}@example.org" for _ in range(SAMPLES)])
     door(person("warm").email)
     door(f"cold-{secrets.token_hex(4)}@example.org")
-    times: tuple[list[float], list[float]] = ([], [])
-    for pair in zip(known, unknown, strict=True):
-        for found, email in zip(times, pair, strict=True):
-            started = time.thread_time()
-            door(email)
-            found.append(time.thread_time() - started)
-    return statistics.median(times[0]) - statistics.median(times[1])
+    return timing.difference_s(
+        lambda: door(next(known)), lambda: door(next(unknown)), rounds=SAMPLES, clock=time.thread_time
+    )
 
 
 @pytest.mark.parametrize("name", DOORS)
