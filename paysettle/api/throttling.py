@@ -37,6 +37,9 @@ WRONG_TO_ACCOUNT = Limit("wrong.account", 50, HOUR_S)
 # Wrong codes of a second factor, by person: the password was right.
 WRONG_CODE = Limit("wrong.code", 5, 5 * MINUTE_S)
 
+# Wrong codes of mails, by the mail; as many as allauth takes one after the other.
+MAILED_CODE = Limit("mailed-code", 3, HOUR_S)
+
 # By person.
 INVITATION = Limit("invitation", 100, DAY_S)
 LOOK_UP = Limit("look-up", 60, MINUTE_S)

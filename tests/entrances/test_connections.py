@@ -95,10 +95,20 @@ def test_who_leaves_within_the_body_has_not_paid(people: tuple[Person, Person], 
     assert balance(ben) == 1
 
 
-def test_a_caller_who_leaves_in_process_is_not_answered(people: tuple[Person, Person]) -> None:
-    ana, _ = people
-    assert AsgiClient(build(threads=1)).send("POST", HOT, [], **wire.payment_headers(ana)) is None
-    assert AsgiClient(build(threads=1)).send("POST", "/api/v1/settlements", [], **wire.payment_headers(ana)) is None
+@pytest.mark.parametrize("path", [HOT, "/api/v1/settlements"])
+@pytest.mark.parametrize("broken", [b"zz\r\n{}\r\n", wire.chunk(b"{")[:-2] + b"{}" + wire.LAST_CHUNK])
+def test_chunks_that_are_none_are_refused(
+    path: str, broken: bytes, people: tuple[Person, Person], server: Server
+) -> None:
+    """The server says no more of them than of a client who has left; its own answer would be a fault of ours."""
+    ana, ben = people
+    headers = wire.payment_headers(ana, **{"Transfer-Encoding": "chunked"})
+    with Wire(server) as connection:
+        connection.send(wire.head("POST", path, headers), broken)
+        reply = connection.reply()
+    assert (reply.status, reply.document["code"]) == (400, "malformed_body")
+    assert "early" in reply.document["detail"]
+    assert server.client(ana).pay(ben, 1).status == 201
 
 
 def test_each_request_keeps_its_own_id(people: tuple[Person, Person], server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.internal.flows.password_reset_by_code import PasswordResetVerificationProcess
 from allauth.headless.account.inputs import RequestPasswordResetInput, ResetPasswordInput, ResetPasswordKeyInput
 from allauth.headless.account.views import RequestPasswordResetView as AllauthRequestView
 from allauth.headless.account.views import ResetPasswordView as AllauthResetView
@@ -11,6 +12,7 @@ from django.http.response import HttpResponseBase
 
 from paysettle.identity import personal, queries
 from paysettle.identity.api.allauth_views import Refusing
+from paysettle.identity.api.mailed_codes import CountingAttempts
 
 
 class VerifiedAddressInput(RequestPasswordResetInput):  # type: ignore[misc]
@@ -44,13 +46,14 @@ class CodeFirstInput(ResetPasswordInput):  # type: ignore[misc]
         return self.cleaned_data if "key" in self.errors else super().clean()
 
 
-class ResetPasswordView(Refusing, AllauthResetView):  # type: ignore[misc]
+class ResetPasswordView(Refusing, CountingAttempts, AllauthResetView):  # type: ignore[misc]
     """allauth's view, which for an address that nobody has verified would end as a fault of ours.
 
     A code is wrong, too, for whoever was disabled or closed their account after asking for it.
     """
 
     input_class = CodeFirstInput
+    process_class = PasswordResetVerificationProcess
 
     def get_input_kwargs(self) -> dict[str, Any]:
         """Return what the input compares a code with: nothing where nobody may use one."""

@@ -30,6 +30,7 @@ from paysettle.identity.api.contacts import (
 from paysettle.identity.api.invitations import InvitationAccept, InvitationRevoke, Invitations
 from paysettle.identity.api.jwks import JwksView
 from paysettle.identity.api.limits import ApprovalPolicyView, MemberLimits
+from paysettle.identity.api.mailed_codes import VerifyEmailView
 from paysettle.identity.api.me import MeView
 from paysettle.identity.api.members import HandOver, Leave, MemberRemove, MemberRole, Members
 from paysettle.identity.api.organisations import OrganisationDetail, Organisations, RegistrationChange
@@ -45,6 +46,7 @@ urlpatterns = [
     *(path(f"_allauth/app/v1/{address}", page_not_found, {"exception": Http404()}) for address in ABSENT),
     # Before allauth's own, which it replaces.
     path("_allauth/app/v1/auth/login", SignInView.as_api_view(client=Client.APP)),
+    path("_allauth/app/v1/auth/email/verify", VerifyEmailView.as_api_view(client=Client.APP)),
     path("_allauth/app/v1/auth/email/verify/resend", MailAgainView.as_api_view(client=Client.APP)),
     path("_allauth/app/v1/auth/password/request", RequestPasswordResetView.as_api_view(client=Client.APP)),
     path("_allauth/app/v1/auth/password/reset", ResetPasswordView.as_api_view(client=Client.APP)),

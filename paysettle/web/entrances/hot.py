@@ -12,20 +12,19 @@ from io import BytesIO
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import resolve
 
-from paysettle.api import problems
 from paysettle.api.body import MalformedBody
 from paysettle.web.entrances.messages import (
     Application,
-    ClientLeft,
     Receive,
     Scope,
     Send,
     View,
     answer,
     read_body,
+    refuse,
     request_of,
 )
 
@@ -54,11 +53,10 @@ class LeanHandler:
         try:
             # One byte too many is enough for the view, which refuses it in its own order: who is calling comes first.
             await read_body(receive, body, size_max=settings.BODY_SIZE_MAX)
-        except ClientLeft:
-            return
-        except TimeoutError:
-            view = _body_too_slow
-        await answer(request, view, send, route=route)
+        except MalformedBody as broken:
+            await refuse(scope, broken, send, route=route)
+        else:
+            await answer(request, view, send, route=route)
 
 
 def _is_for_us(request: HttpRequest) -> bool:
@@ -79,7 +77,3 @@ def _is_our_host(named: tuple[str | None, ...], _allowed: tuple[str, ...]) -> bo
     except DisallowedHost:
         return False
     return True
-
-
-async def _body_too_slow(_request: HttpRequest) -> HttpResponse:
-    return problems.response(MalformedBody("The body did not arrive in time.", reason="incomplete"))

@@ -14,6 +14,7 @@ from django.middleware.security import SecurityMiddleware
 from structlog.contextvars import clear_contextvars
 
 from paysettle.api import problems, request_ids
+from paysettle.api.body import MalformedBody
 from paysettle.api.middleware import finish
 from paysettle.kernel.errors import DomainError
 from paysettle.web.security import ContentSecurityPolicyMiddleware
@@ -30,25 +31,26 @@ BODY_S = 60
 """How long a body may take to arrive. A slow one holds a connection, never a thread."""
 
 
-class ClientLeft(Exception):
-    """The connection was closed before the request was complete: nothing was done and nobody is there to be told."""
-
-
 async def read_body(receive: Receive, into: IO[bytes], *, size_max: int) -> int:
     """Write the body to a file, go back to the file's start, and return how many bytes were read.
 
-    Reading stops as soon as there are more than `size_max`. Raises ClientLeft, and TimeoutError after BODY_S.
+    Reading stops as soon as there are more than `size_max`. Raises MalformedBody where the body breaks off, and after
+    BODY_S.
     """
     size = 0
     more = True
-    async with asyncio.timeout(BODY_S):
-        while more and size <= size_max:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientLeft
-            piece = message.get("body", b"")
-            size += into.write(piece)
-            more = message.get("more_body", False)
+    try:
+        async with asyncio.timeout(BODY_S):
+            while more and size <= size_max:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    # The client has left, or has sent chunks that are none: the server does not say which.
+                    raise MalformedBody("The body ended early.", reason="incomplete")
+                piece = message.get("body", b"")
+                size += into.write(piece)
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise MalformedBody("The body did not arrive in time.", reason="incomplete") from None
     into.seek(0)
     return size
 
@@ -75,13 +77,13 @@ async def answer(request: HttpRequest, view: View, send: Send, *, route: str | N
     await send_whole(send, response.status_code, headers, content)
 
 
-async def refuse(scope: Scope, error: DomainError, send: Send) -> None:
+async def refuse(scope: Scope, error: DomainError, send: Send, *, route: str | None = None) -> None:
     """Answer a request that goes no further."""
 
     async def view(_request: HttpRequest) -> HttpResponse:
         return problems.response(error)
 
-    await answer(request_of(scope, BytesIO()), view, send, route=None)
+    await answer(request_of(scope, BytesIO()), view, send, route=route)
 
 
 async def send_whole(send: Send, status: int, headers: list[Header], content: bytes) -> None:

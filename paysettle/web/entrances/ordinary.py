@@ -18,7 +18,7 @@ import structlog
 
 from paysettle.api.body import BodyTooLarge, MalformedBody
 from paysettle.kernel.errors import InternalError, Overloaded
-from paysettle.web.entrances.messages import ClientLeft, Message, Receive, Scope, Send, read_body, refuse, send_whole
+from paysettle.web.entrances.messages import Message, Receive, Scope, Send, read_body, refuse, send_whole
 
 IN_MEMORY_MAX = 256 * 1024
 FILE_PIECE_SIZE = 256 * 1024
@@ -49,10 +49,8 @@ class WsgiPool:
         with SpooledTemporaryFile(IN_MEMORY_MAX) as body:
             try:
                 size = await read_body(receive, body, size_max=self._body_size_max)
-            except ClientLeft:
-                return
-            except TimeoutError:
-                await refuse(scope, MalformedBody("The body did not arrive in time.", reason="incomplete"), send)
+            except MalformedBody as broken:
+                await refuse(scope, broken, send)
                 return
             if size > self._body_size_max:
                 await refuse(scope, BodyTooLarge(), send)

@@ -1,0 +1,53 @@
+"""The codes of mails: three attempts at each, however many come at once.
+
+allauth notes wrong attempts in the session, where attempts at the same moment overwrite each other's note. So each is
+counted, before its code is compared, by a counter that all processes share, and uncounted unless the code was wrong.
+"""
+
+from typing import Any
+
+from allauth.account.internal.flows.email_verification_by_code import EmailVerificationProcess
+from allauth.account.internal.flows.password_reset_by_code import PasswordResetVerificationProcess
+from allauth.headless.account.views import VerifyEmailView as AllauthVerifyView
+from allauth.headless.base.response import ConflictResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from paysettle.api import throttling
+from paysettle.identity.api.allauth_views import Refusing
+from paysettle.kernel import throttles
+from paysettle.kernel.throttles import Throttled
+
+
+class CountingAttempts:
+    """The part of allauth's views that takes the code of a mail. One attempt too many ends what it was mailed for."""
+
+    process_class: type[EmailVerificationProcess | PasswordResetVerificationProcess]
+    process: Any
+
+    def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Count, let allauth answer, and uncount what it has not noted as wrong."""
+        process = self.process_class.resume(request)
+        if process is None:
+            return self._by_allauth(request, *args, **kwargs)
+        wrong_before = process.state["failed_attempts"]
+        try:
+            slot = throttles.take(throttling.MAILED_CODE, f"{request.session.session_key} {process.state['at']}")
+        except Throttled:
+            process.abort()
+            conflict: HttpResponseBase = ConflictResponse(request)
+            return conflict
+        answer = self._by_allauth(request, *args, **kwargs)
+        if self.process is None or self.process.state["failed_attempts"] == wrong_before:
+            throttles.give_back(slot)
+        return answer
+
+    def _by_allauth(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer: HttpResponseBase = super().handle(request, *args, **kwargs)  # type: ignore[misc]
+        return answer
+
+
+class VerifyEmailView(Refusing, CountingAttempts, AllauthVerifyView):  # type: ignore[misc]
+    """The end of a sign-up."""
+
+    process_class = EmailVerificationProcess

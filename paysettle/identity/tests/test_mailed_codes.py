@@ -1,0 +1,129 @@
+"""The code of a mail is good for three attempts, one after the other or at once; whoever has it is not hurried."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from unittest.mock import patch
+
+import pytest
+
+from paysettle.api import throttling
+from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, at_once, code_mailed_to
+from paysettle.identity.tests.people import person
+from paysettle.kernel import throttles
+from paysettle.kernel.throttles import Limit, Slot
+from tests.throttled import as_in_production
+
+WRONG = "AAAA-AAAA"
+AT_ONCE = 8
+NEW_PASSWORD = "another horse and battery"
+
+pytestmark = pytest.mark.money
+
+
+def signing_up() -> App:
+    """Return the device of somebody whose address waits for its code."""
+    app = App()
+    app.sign_up(f"cy-{id(app):x}", f"cy-{id(app):x}@example.org")
+    return app
+
+
+def resetting(email: str = "nobody@example.org") -> App:
+    """Return the device of somebody who has asked for another password."""
+    app = App()
+    app.call("POST", f"{AUTH}/auth/password/request", {"email": email})
+    return app
+
+
+def again(app: App) -> App:
+    """Return another connection of the same device."""
+    other = App()
+    other.session_token = app.session_token
+    return other
+
+
+def verify(app: App, code: str) -> Answer:
+    return app.verify(code)
+
+
+def reset(app: App, code: str, password: str = NEW_PASSWORD) -> Answer:
+    return app.call("POST", f"{AUTH}/auth/password/reset", {"key": code, "password": password})
+
+
+def look(app: App, code: str) -> Answer:
+    return app.call("GET", f"{AUTH}/auth/password/reset", **{"X-Password-Reset-Key": code})
+
+
+KINDS: dict[str, tuple[Callable[[], App], Callable[[App, str], Answer]]] = {
+    "sign-up": (signing_up, verify),
+    "reset": (lambda: resetting(person("dan").email), reset),
+    "look": (lambda: resetting(person("dan").email), look),
+    "reset of nobody": (resetting, reset),
+    "look of nobody": (resetting, look),
+}
+
+
+def judged(kind: str, *, counted: bool = True) -> tuple[int, int]:
+    """Try wrong codes at once, each before any other is noted; return how many were judged, and the last status."""
+    begin, attempt = KINDS[kind]
+    take, all_have_read = throttles.take, threading.Barrier(AT_ONCE)
+
+    def together(limit: Limit, subject: str) -> Slot:
+        if limit != throttling.MAILED_CODE:
+            return take(limit, subject)
+        all_have_read.wait(20)
+        return take(limit, subject) if counted else Slot(b"")
+
+    with as_in_production():
+        app = begin()
+        calls = [partial(attempt, again(app), WRONG) for _ in range(AT_ONCE)]
+        with patch.object(throttles, "take", together):
+            answers = at_once(*calls)
+        last = attempt(again(app), WRONG).status
+    wrong = [answer for answer in answers if answer.code == "incorrect_code"]
+    assert {answer.status for answer in answers if answer not in wrong} <= {409}
+    return len(wrong), last
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_three_attempts_are_judged_however_many_come_at_once(kind: str) -> None:
+    assert judged(kind) == (3, 409)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_control_without_the_counter_all_are_judged(kind: str) -> None:
+    assert judged(kind, counted=False)[0] == AT_ONCE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_third_wrong_attempt_ends_it(kind: str) -> None:
+    begin, attempt = KINDS[kind]
+    with as_in_production():
+        app = begin()
+        assert [attempt(app, WRONG).status for _ in range(4)] == [400, 400, 400, 409]
+
+
+def test_whoever_has_the_code_may_think_about_the_password() -> None:
+    ana = person("ana")
+    with as_in_production():
+        app = resetting(ana.email)
+        code = code_mailed_to(ana.email)
+        assert code is not None
+        assert [reset(app, WRONG).code for _ in range(2)] == ["incorrect_code"] * 2
+        assert [look(app, code).status for _ in range(4)] == [200] * 4
+        assert {reset(app, code, password).json["errors"][0]["param"] for password in ("a", "b", "c", "d")} == {
+            "password"
+        }
+        assert reset(app, code).status == 401  # done: the person signs in with it
+    assert App().sign_in(NEW_PASSWORD, username=ana.handle).status == 200
+    assert App().sign_in(PASSWORD, username=ana.handle).status == 400
+
+
+def test_the_third_attempt_may_be_right() -> None:
+    app = App()
+    with as_in_production():
+        app.sign_up("eve-third", "eve-third@example.org")
+        code = code_mailed_to("eve-third@example.org")
+        assert code is not None
+        assert [verify(app, WRONG).status for _ in range(2)] == [400, 400]
+        assert verify(app, code).status == 200
