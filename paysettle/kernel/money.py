@@ -1,5 +1,6 @@
 """Money: whole minor units of one currency, exponent by ISO 4217. Never a float."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -49,3 +50,18 @@ class Money:
 
     def __str__(self) -> str:
         return f"{self.decimal()} {self.currency}"
+
+
+def allocate(amount_minor: int, weights: Sequence[int]) -> list[int]:
+    """Return the parts of an amount, in minor units and in the order of their weights, that add up to it. Rule MR17.
+
+    Each part is its exact share, rounded down or up: those with the largest remainders are rounded up, among equal ones
+    those that stand first (the largest remainder method, also called Hamilton's). Weights are positive.
+    """
+    total = sum(weights)
+    parts = [amount_minor * weight // total for weight in weights]
+    remainders = [amount_minor * weight % total for weight in weights]
+    left = amount_minor - sum(parts)
+    for n in sorted(range(len(parts)), key=lambda n: -remainders[n])[:left]:
+        parts[n] += 1
+    return parts

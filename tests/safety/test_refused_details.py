@@ -120,6 +120,8 @@ def test_the_details_that_all_rows_change_are_accepted(server: Server, people: P
     books_are_right(*people)
 
 
+TEN = {"amount": 10, "currency": "EUR"}
+
 WHOLE: dict[str, tuple[Any, str, str]] = {
     "no list": ({}, "/items", "required"),
     "null": ({"items": None}, "/items", "required"),
@@ -128,6 +130,26 @@ WHOLE: dict[str, tuple[Any, str, str]] = {
     "nothing in it": ({"items": []}, "/items", "not_in_range"),
     "10,001 in it": ({"items": [{}] * 10_001}, "/items", "not_in_range"),
     "something beside it": ({"items": [{}], "atomic": True}, "/atomic", "unknown_field"),
+    "split with nobody": ({"amount": TEN, "items": []}, "/items", "not_in_range"),
+    "split with 10,001": ({"amount": TEN, "items": [{}] * 10_001}, "/items", "not_in_range"),
+    "split of nothing": ({"amount": {**TEN, "amount": 0}, "items": [{}]}, "/amount/amount", "not_positive"),
+    "split of less than nothing": ({"amount": {**TEN, "amount": -1}, "items": [{}]}, "/amount/amount", "not_positive"),
+    "split of a fraction": ({"amount": {**TEN, "amount": 0.5}, "items": [{}]}, "/amount/amount", "not_whole"),
+    "split of too little": ({"amount": {**TEN, "amount": 1}, "items": [{}, {}]}, "/amount", "too_small"),
+    "split so that one gets nothing": ({"amount": TEN, "items": [{}, {"weight": 100}]}, "/amount", "too_small"),
+    "split with a line that is none": ({"amount": TEN, "items": [{}, "x"]}, "/items/1", "not_an_object"),
+    "split with an amount of its own": (
+        {"amount": TEN, "items": [{"amount": TEN}]},
+        "/items/0/amount",
+        "not_applicable",
+    ),
+    "weight zero": ({"amount": TEN, "items": [{"weight": 0}]}, "/items/0/weight", "not_in_range"),
+    "weight negative": ({"amount": TEN, "items": [{}, {"weight": -1}]}, "/items/1/weight", "not_in_range"),
+    "weight too large": ({"amount": TEN, "items": [{"weight": 1_000_001}]}, "/items/0/weight", "not_in_range"),
+    "weight a fraction": ({"amount": TEN, "items": [{"weight": 0.5}]}, "/items/0/weight", "not_in_range"),
+    "weight a text": ({"amount": TEN, "items": [{"weight": "1"}]}, "/items/0/weight", "not_in_range"),
+    "weight true": ({"amount": TEN, "items": [{"weight": True}]}, "/items/0/weight", "not_in_range"),
+    "weight null": ({"amount": TEN, "items": [{"weight": None}]}, "/items/0/weight", "required"),
 }
 
 
@@ -166,6 +188,7 @@ LINES: dict[str, tuple[Any, str, str]] = {
     "with a number for a key": ([{"key": 1}], "/items/0/key", "not_a_text"),
     "empty": ([{}], "/items/0/payee", "required"),
     "a batch within": ([{"items": []}], "/items/0/items", "unknown_field"),
+    "a weight where nothing is split": ([{"weight": 1}], "/items/0/weight", "unknown_field"),
 }
 
 

@@ -23,6 +23,7 @@ from paysettle.kernel.idempotency import Answer
 from paysettle.payments import bulk_runner, queries
 from paysettle.payments.api.documents import BATCH, BATCH_ITEM_PAGE, BATCH_ORDER
 from paysettle.payments.api.orders import payment_order
+from paysettle.payments.api.split import split
 from paysettle.payments.operations.bulk import ITEMS_MAX, BatchItem, BatchOrder, batch_order, submit_batch
 
 WAIT_S = 30
@@ -44,7 +45,10 @@ class PaymentBatches(APIView):
         },
     )
     def post(self, request: Request) -> HttpResponse:
-        """Carry out many orders, each for itself. 200 with all outcomes if done in time, else 202: look again later."""
+        """Carry out many orders, each for itself. 200 with all outcomes if done in time, else 202: look again later.
+
+        With an `amount` of its own the batch is a split: each order gets its part of it, and the parts add up to it.
+        """
         caller, key, batch_id = caller_of(request), idempotency_key(request), identifiers.new()
         items = _items(body.read(request._request, size_max=BODY_SIZE_MAX), caller.after_its_session(), batch_id)
         order = batch_order(by=caller, key=key, items=items, request_id=request_ids.current(), batch_id=batch_id)
@@ -96,7 +100,10 @@ def _items(sent: body.Body, caller: Caller, batch_id: UUID) -> list[BatchItem]:
     """Read the items of a batch; what is wrong with one is its outcome, what is wrong with the whole is raised."""
     fields = Fields(sent)
     entries = fields.entries("items", most=ITEMS_MAX)
+    whole = fields.money_or_none("amount")
     fields.check()
+    if whole is not None:
+        entries = split(whole, entries)
     name = identifiers.show("bat", batch_id)
     return [_read(n, entry, caller, request_id=f"{name}.{n}") for n, entry in enumerate(entries)]
 

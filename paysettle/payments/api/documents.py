@@ -6,7 +6,7 @@ from paysettle.api.schemas import FieldErrorDocument, MoneyDocument, MoneyOrder,
 from paysettle.identity.api.documents import PersonDocument
 from paysettle.identity.limit_rules import Reason
 from paysettle.payments.lifecycle import State
-from paysettle.payments.rules import HOLD_LIFE_MAX, HOLD_LIFE_MIN, NOTE_LENGTH_MAX, REFERENCE_LENGTH_MAX
+from paysettle.payments.rules import HOLD_LIFE_MAX, HOLD_LIFE_MIN, NOTE_LENGTH_MAX, REFERENCE_LENGTH_MAX, WEIGHT_MAX
 
 STATES = [state.value for state in State]
 REASONS = [reason.value for reason in Reason]
@@ -112,12 +112,24 @@ class BatchOrderItemDocument(PaymentOrderDocument):
     """One order of a batch."""
 
     key = serializers.CharField(max_length=255, help_text="The idempotency key of this order.")
+    amount = MoneyOrder(required=False, help_text="Required, unless the amount of the batch is split.")
+    weight = serializers.IntegerField(
+        min_value=1,
+        max_value=WEIGHT_MAX,
+        required=False,
+        help_text="Its weight where one amount is split; 1 by default.",
+    )
 
 
 class BatchOrderDocument(serializers.Serializer[None]):
     """Orders to carry out, each for itself."""
 
     items = BatchOrderItemDocument(many=True, help_text="1 to 10,000 of them.")
+    amount = MoneyOrder(
+        required=False,
+        help_text="To split among the items by their weights: each gets its share, rounded down, and what is left goes "
+        "to the largest remainders, among equal ones to who stands first.",
+    )
 
 
 class BatchProblemDocument(serializers.Serializer[None]):

@@ -74,6 +74,41 @@ def test_a_batch_that_is_sent_again_changes_nothing_and_answers_the_same() -> No
     assert other.document["object_id"] == first.document["id"]
 
 
+@pytest.mark.parametrize(
+    ("currency", "whole", "weights", "parts"),
+    [
+        ("EUR", 100_00, [None, None, None], [33_34, 33_33, 33_33]),
+        ("JPY", 1000, [2, 1, None], [500, 250, 250]),
+        ("BHD", 10, [1, 2, 4], [1, 3, 6]),
+        ("CLF", 12345, [3, 2, 1], [6173, 4115, 2057]),
+    ],
+)
+def test_an_amount_is_split_to_the_last_minor_unit(
+    currency: str, whole: int, weights: list[int | None], parts: list[int]
+) -> None:
+    ana, payees = person("ana"), [person(f"payee-{n}") for n in range(len(parts))]
+    deposit(ana, whole, currency)
+    weighed = [{} if weight is None else {"weight": weight} for weight in weights]
+    items = [{"key": payee.handle, "payee": payee.handle, **one} for payee, one in zip(payees, weighed, strict=True)]
+    split = {"amount": {"amount": whole, "currency": currency}, "items": items}
+    first, again = (InProcess(ana).post(PATH, split, key="split") for _ in range(2))
+    assert (first.status, first.document["succeeded"]) == (200, len(parts))
+    assert (again.document, again.headers["Idempotent-Replayed"]) == (first.document, "true")
+    assert [balance(payee, currency) for payee in payees] == parts
+    assert balance(ana, currency) == 0
+    books_are_right(ana, *payees)
+
+
+def test_a_split_whose_one_part_is_refused_pays_the_others_theirs() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    items = [{"key": "a", "payee": ben.handle}, {"key": "b", "payee": "nobody-at-all"}]
+    document = InProcess(ana).post(PATH, {"amount": {"amount": 99, "currency": "EUR"}, "items": items}).document
+    assert [one["status"] for one in document["items"]] == [201, 422]
+    assert (balance(ana), balance(ben)) == (50, 50)
+    books_are_right(ana, ben)
+
+
 def test_an_item_and_a_single_payment_share_their_keys() -> None:
     ana, ben = person("ana"), person("ben")
     deposit(ana, 100)
