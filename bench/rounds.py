@@ -18,6 +18,7 @@ from bench.records import Records
 from bench.site import Server, Site, Void
 
 HTTP_CONNECTIONS = (1, 16, 64, 256)
+BULK_CONNECTIONS = (1, 4)
 USUAL_CONNECTIONS = 64
 OPEN_CONNECTIONS = 256
 OPEN_SHARE = 0.7
@@ -174,12 +175,15 @@ class Rounds:
                 for connections in HTTP_CONNECTIONS:
                     self._note("http_hot", number, self._pay(logs, server, connections, hot=True))
             with self._load() as logs:
-                rate, acknowledged, log = bulk.pay(
-                    self._site, server, requests=self._options.bulk_requests, items=self._options.bulk_items
-                )
-                logs.append(log)
-                self._records.add("bulk", number, 1, payments_per_s=rate, acknowledged=acknowledged)
-                say(f"bulk: {rate:.0f}/s")
+                for connections in BULK_CONNECTIONS:
+                    logs.append(self._bulk(server, number, connections))
+
+    def _bulk(self, server: Server, number: int, connections: int) -> Path:
+        requests, items = self._options.bulk_requests, self._options.bulk_items
+        rate, acknowledged, log = bulk.pay(self._site, server, requests=requests, items=items, connections=connections)
+        self._records.add("bulk", number, connections, payments_per_s=rate, acknowledged=acknowledged)
+        say(f"bulk, {connections} connections: {rate:.0f}/s")
+        return log
 
     def _pay(self, logs: list[Path], server: Server, connections: int, *, hot: bool = False) -> Point:
         point, log = self._generator.pay(

@@ -25,7 +25,6 @@ from tests import spoilt, working
 from tests.money import balance, books_are_right
 from tests.moves import batch_of
 from tests.people import Person, deposit, payment_order, person
-from tests.plugin import KIND
 from tests.safety import planted
 from tests.safety.load import MixedLoad
 from tests.server import Client, Server
@@ -34,7 +33,7 @@ pytestmark = pytest.mark.money
 
 LONG = bool(os.environ.get("TEST_LONG"))
 KILLS = 30 if LONG else 3
-ACKNOWLEDGED = 20_000 if LONG else 600 if KIND == "mysql" else 2_000
+ACKNOWLEDGED = 20_000 if LONG else 2_000
 LINES = 10_000 if LONG else 3_000
 BATCHES = "/api/v1/payment-batches"
 
