@@ -178,13 +178,16 @@ def test_a_consumer_that_dies_before_it_commits_its_offsets_is_told_again_and_te
 def test_control_offsets_committed_before_the_database_lose_events(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above can fail: a consumer that commits its offsets first and dies is never told again."""
     ana, ben = _ana_and_ben()
+    before = queries.head()
     pay(ana, ben, 1)
+    (paid,) = queries.after(before, limit=10)
     while Relay().step():
         pass
 
     def offsets_first(self: Subscription, messages: Sequence[Any]) -> None:
         self._commit(messages)
-        raise Killed
+        if paid.stream.encode() in [message.key() for message in messages]:  # not with what Ana was told before
+            raise Killed
 
     dying = Subscription(INBOX)
     with monkeypatch.context() as patch:
