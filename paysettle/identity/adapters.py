@@ -25,7 +25,7 @@ from django.http import HttpRequest, HttpResponse
 
 from paysettle.api import peer, problems
 from paysettle.identity import browser_sessions, mail_throttle, pending_sign_in, sign_in_attempts
-from paysettle.identity.addresses import is_one_mailbox
+from paysettle.identity.addresses import HOW_TO_WRITE_IT, is_one_mailbox
 from paysettle.identity.models import User
 from paysettle.identity.operations import addresses, handles, passwords, registration, second_factors
 from paysettle.identity.operations.addresses import AddressTaken
@@ -64,7 +64,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def clean_email(self, email: str) -> str:
         """Return an address of a form; raise ValidationError where mail to it could go to somebody else."""
         if not is_one_mailbox(email):
-            raise ValidationError("Enter a valid email address.", code="invalid")
+            raise ValidationError(HOW_TO_WRITE_IT, code="invalid")
         return email
 
     def clean_password(self, password: str, user: User | None = None) -> str:

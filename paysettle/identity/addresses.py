@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.encoding import force_bytes
 
+HOW_TO_WRITE_IT = "An e-mail address in plain ASCII is expected; a domain of another script in its xn-- form."
+
 _VERIFIED_ADDRESS = b"paysettle.identity.verified-address.v1"
 
 
@@ -28,19 +30,21 @@ def keyed_digest(purpose: bytes, text: str) -> bytes:
 
 
 def is_one_mailbox(address: str) -> bool:
-    """Tell whether mail to an address as it is written goes where mail to its normal form goes.
+    """Tell whether an address has one spelling, but for case: where it goes as written, its normal form goes too.
 
-    For letters beyond ASCII before the `@` it need not: a mail server may have a mailbox for the long s (U+017F) and
-    another one for `s`, which are one letter here. Whoever has the one must not become the other (CVE-2019-19844).
+    Beyond ASCII two spellings here may be one for a mail server, and two there one here. Before the `@` there may be a
+    mailbox for the long s (U+017F) and another for `s`, which are one letter to us (CVE-2019-19844). A domain is
+    sent as IDNA has it, whose tables drop characters and are older than ours (RFC 3490): it is written in that form,
+    with `xn--`. Quotes before the `@` (RFC 5322, 3.2.4) and addresses of machines after it have many spellings, too.
     """
-    return address.rpartition("@")[0].isascii()
+    return address.isascii() and '"' not in address and "[" not in address
 
 
 def validate(address: str) -> None:
     """Raise ValidationError for what is no address of one mailbox."""
     validate_email(address)
     if not is_one_mailbox(address):
-        raise ValidationError("The address may have ASCII letters alone before the @.")
+        raise ValidationError(HOW_TO_WRITE_IT, code="invalid")
 
 
 def normal(address: str) -> str:

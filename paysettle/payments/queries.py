@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet, Sum
 
 from paysettle.identity import queries as people
@@ -101,7 +102,8 @@ def authorised_for(party_id: UUID, *, at: datetime, most: int) -> list[UUID]:
 
     They are looked for among those that are young enough to hold anything: the others may be very many.
     """
-    young = Payment.objects.filter(payee_id=party_id, created_at__gt=at - HOLD_LIFE_MAX - A_DAY)
+    waiting = timedelta(hours=settings.PAYMENT_APPROVAL_HOURS)  # the life of a hold begins with the last approval
+    young = Payment.objects.filter(payee_id=party_id, created_at__gt=at - waiting - HOLD_LIFE_MAX - A_DAY)
     return list(young.filter(state=State.AUTHORISED).values_list("id", flat=True)[:most])
 
 

@@ -16,10 +16,11 @@ from uuid import UUID
 import pytest
 
 from paysettle.identity import closing as parts
-from paysettle.identity.models import Party
-from paysettle.identity.operations import closing
+from paysettle.identity.models import Membership, Party, PartyKind
+from paysettle.identity.operations import closing, invitations, members
 from paysettle.identity.operations.closing import AccountNotClosable
 from paysettle.identity.roles import Role
+from paysettle.identity.standing import SessionEnded
 from paysettle.kernel import batch
 from paysettle.kernel.transactions import Transaction
 from paysettle.ledger import accounts, states
@@ -158,7 +159,70 @@ def test_of_two_owners_who_close_their_accounts_at_once_one_stays() -> None:
         assert len(firm.roles()) == 1
 
 
+def found(by: Person) -> str:
+    """Let somebody make an organisation."""
+    return joined(lambda: company(by))
+
+
+def accept(by: Person) -> Callable[[], str]:
+    """Return how somebody accepts an invitation that waits for them, to own an organisation."""
+    olga = person("olga")
+    with patch.object(invitations, "_send") as sent:
+        invitations.make(by=company(olga).acted_for_by(olga).caller, email=by.email, role=Role.OWNER)
+    token = sent.call_args.kwargs["token"]
+    return lambda: joined(lambda: invitations.accept(by=by.caller, token=token))
+
+
+def joined(call: Callable[[], object]) -> str:
+    try:
+        call()
+    except SessionEnded:
+        return "ended"
+    return "joined"
+
+
+JOINING: dict[str, Callable[[Person], Callable[[], str]]] = {
+    "founding": lambda ana: partial(found, ana),
+    "accepting": accept,
+}
+
+
+@pytest.mark.parametrize("way", JOINING)
+def test_who_closes_their_account_joins_nothing_meanwhile(way: str) -> None:
+    ana = person("ana")
+    join = JOINING[way](ana)
+    with resting(closing, "_close") as rests:
+        assert spoilt.at_once([partial(close, ana), partial(after, rests, join)]) == ["closed", "ended"]
+    assert not Membership.objects.filter(user=ana.user, party__kind=PartyKind.ORGANISATION).exists()
+
+
+@pytest.mark.parametrize(("way", "closed"), [("founding", "refused"), ("accepting", "closed")])
+def test_who_joins_first_is_the_last_owner_or_leaves(way: str, closed: str) -> None:
+    """The founder is the only owner; of the other organisation one owner stays."""
+    ana = person("ana")
+    join = JOINING[way](ana)
+    with resting(members, "add") as rests:
+        calls: list[Callable[[], str]] = [join, partial(after, rests, partial(close, ana))]
+        assert spoilt.at_once(calls) == ["joined", closed]
+    owns = Membership.objects.filter(user=ana.user, party__kind=PartyKind.ORGANISATION).exists()
+    assert owns == (closed == "refused")
+
+
 ALONE = pytest.mark.skipif(KIND == "sqlite", reason="SQLite lets one transaction in at a time: locks are not needed")
+
+
+@ALONE
+@pytest.mark.parametrize("way", JOINING)
+def test_control_without_the_lock_of_the_person_nobody_owns_an_organisation(way: str) -> None:
+    """The planted bug, which was one: the closing has looked already, and the joining has not yet been seen."""
+    ana = person("ana")
+    join = JOINING[way](ana)
+    with (
+        patch.object(members, "enter_as_oneself", lambda by: by),
+        resting(closing, "_close") as rests,
+    ):
+        assert spoilt.at_once([partial(close, ana), partial(after, rests, join)]) == ["closed", "joined"]
+    assert Membership.objects.filter(user=ana.user, role=Role.OWNER, party__kind=PartyKind.ORGANISATION).exists()
 
 
 @ALONE

@@ -110,5 +110,5 @@ def read_email(fields: Fields, *, required: bool = True) -> str:
         try:
             addresses.validate(email)
         except ValidationError:
-            fields.refuse("email", "not_an_address", "An e-mail address is expected.")
+            fields.refuse("email", "not_an_address", addresses.HOW_TO_WRITE_IT)
     return email

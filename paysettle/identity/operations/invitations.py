@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from paysettle.identity import addresses, invitation_mail, queries, roles, standing
+from paysettle.identity import addresses, invitation_mail, roles, standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Invitation, InvitationState, Membership, Party, PartyState, VerifiedAddress
 from paysettle.identity.operations import members, open_invitations
@@ -153,14 +153,13 @@ def revoke(*, by: Caller, invitation_id: UUID) -> Invitation:
 def accept(*, by: Caller, token: str) -> Membership:
     """Join the organisation that a token is for and return the membership; one accepts as oneself, for nobody else.
 
-    Raises InvitationUnknown, InvitationForAnother, InvitationUsed, InvitationRevoked, InvitationExpired,
-    PartyDisabled, AlreadyMember.
+    Raises SessionEnded, InvitationUnknown, InvitationForAnother, InvitationUsed, InvitationRevoked,
+    InvitationExpired, PartyDisabled, AlreadyMember.
     """
     token_digest = digest(token)
 
-    own = by.acting_for(queries.person(by.person_id).own_party_id)
-
     def work(tx: Transaction) -> Membership:
+        own = members.enter_as_oneself(by)
         found = Invitation.objects.filter(token_digest=token_digest).first()
         if found is None:
             raise InvitationUnknown

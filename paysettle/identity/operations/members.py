@@ -10,7 +10,7 @@ from uuid import UUID
 
 from paysettle.identity import roles, standing
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Membership, Party, PartyKind
+from paysettle.identity.models import Membership, Party, PartyKind, User
 from paysettle.identity.operations import live_keys, open_invitations, recording
 from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import identifiers, transactions
@@ -104,6 +104,17 @@ def enter(by: Caller, needed: Permission | None) -> Party:
     return party
 
 
+def enter_as_oneself(by: Caller) -> Caller:
+    """Lock the person who calls, inside the open transaction, and return them acting for themselves.
+
+    Who gets a membership holds this lock: whoever closes their account ends all of theirs under it. Raises what
+    `standing.check` raises.
+    """
+    own = by.acting_for(User.objects.select_for_update().get(id=by.person_id).own_party_id)
+    standing.check(own, None)
+    return own
+
+
 def lock(organisation_id: UUID) -> Party:
     """Lock an organisation, inside the open transaction; raise NotFound for what is none."""
     found = Party.objects.select_for_update().filter(id=organisation_id, kind=PartyKind.ORGANISATION).first()
@@ -113,7 +124,7 @@ def lock(organisation_id: UUID) -> Party:
 
 
 def add(*, party: Party, user_id: UUID, role: Role, by: Caller, at: datetime) -> Membership:
-    """Let a person act for an organisation, inside the open transaction."""
+    """Let a person act for an organisation, inside the open transaction and after `enter_as_oneself`."""
     member = Membership.objects.create(user_id=user_id, party=party, role=role, created_at=at)
     _record(member, "added", by=by, at=at)
     return member

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import IntegrityError
 
-from paysettle.identity import personal, queries, standing
+from paysettle.identity import personal, queries
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Membership, Party, PartyKind
 from paysettle.identity.operations import handles, members, recording
@@ -18,13 +18,13 @@ def create(*, by: Caller, handle: str, registration: Registration) -> Membership
     """Make an organisation whose owner is the person who calls; return the owner's membership.
 
     Organisations and people share their handles. Raises HandleInvalid, HandleReserved, HandleTaken,
-    HandleLookalike, PartyDisabled (the person's own).
+    HandleLookalike, SessionEnded, PartyDisabled (the person's own).
     """
     handles.check_form(handle)
     handles.check_not_reserved(handle)
 
     def work(tx: Transaction) -> Membership:
-        standing.check(by.acting_for(queries.person(by.person_id).own_party_id), None)
+        members.enter_as_oneself(by)
         now = tx.read_clock()
         party = handles.open_party(kind=PartyKind.ORGANISATION, handle=handle, version=2, at=now)
         personal.keep(party.id, registration)

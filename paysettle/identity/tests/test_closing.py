@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,7 @@ from paysettle.kernel import identifiers
 from paysettle.kernel.identifiers import SYSTEM
 from paysettle.ledger import accounts
 from paysettle.ledger import queries as ledger
-from paysettle.payments.models import PaymentBatch
+from paysettle.payments.models import Payment, PaymentBatch
 from paysettle.payments.operations import wallets
 from tests.companies import Company, company, send
 from tests.findings import findings_after
@@ -120,6 +121,14 @@ def held_for_it(ana: Person, ben: Person) -> None:
     authorise(ben, ana, 100)
 
 
+def held_after_a_long_wait(ana: Person, ben: Person) -> None:
+    """Approved after nearly three days, and then held for nearly thirty."""
+    deposit(ben, 100)
+    waited_since = ana.session.created_at - timedelta(hours=71, days=29)
+    made = authorise(ben, ana, 100).document()["id"]
+    Payment.objects.filter(id=identifiers.parse("pay", made)).update(created_at=waited_since)
+
+
 def frozen(ana: Person, _ben: Person) -> None:
     wallets.freeze(by=OPERATOR, account_id=accounts.wallet(ana.party_id, "EUR"), reason="a test")
 
@@ -141,6 +150,7 @@ OPEN: dict[Any, dict[str, int]] = {
     money: {"wallet_not_empty": 1},
     money_held: {"wallet_not_empty": 1, "money_on_hold": 1},
     held_for_it: {"capture_open": 2},
+    held_after_a_long_wait: {"capture_open": 1},
     frozen: {"wallet_frozen": 1},
     asked_by_it: {"settlement_open": 1},
     asked_of_it: {"settlement_open": 1},

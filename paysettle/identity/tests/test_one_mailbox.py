@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.utils.encoding import force_str
 
 from paysettle.identity import adapters
 from paysettle.identity.api import password_reset
@@ -14,6 +15,18 @@ from paysettle.identity.management.commands.create_admin import PASSWORD_VARIABL
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, App
 from tests.companies import company, new_handle, send
 from tests.people import Person, person
+
+SPELLINGS: dict[str, Callable[[str, str], str]] = {
+    "long s before the at sign": lambda local, domain: f"{local.replace('s', chr(0x17F), 1)}@{domain}",
+    "soft hyphen, which IDNA drops": lambda local, domain: f"{local}@{domain[:1]}\u00ad{domain[1:]}",
+    "subscript a, unknown to the tables of IDNA": lambda local, domain: (
+        f"{local}@{domain.replace('a', chr(0x2090), 1)}"
+    ),
+    "wide letters, which IDNA makes plain": lambda local, domain: f"{local}@{chr(ord(domain[0]) + 0xFEE0)}{domain[1:]}",
+    "quotes": lambda local, domain: f'"{local}"@{domain}',
+    "address of a machine": lambda local, _domain: f"{local}@[127.0.0.1]",
+}
+"""Other spellings of an address: another mailbox and one address to us, or one mailbox and another address to us."""
 
 
 def look_alike(of: Person) -> str:
@@ -43,12 +56,30 @@ def find(address: str) -> int:
     return send(person("eve"), "POST", "/api/v1/payees/find", {"email": address}).status
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("door", [sign_up, reset, change, invite, find])
-def test_it_is_refused_and_gets_no_mail(door: Callable[[str], int]) -> None:
+def test_it_is_refused_and_gets_no_mail(door: Callable[[str], int], spelling: str) -> None:
     sara = person("sara")
     mail.outbox.clear()
-    assert door(look_alike(sara)) in {400, 422}
+    assert door(SPELLINGS[spelling](*sara.email.split("@"))) in {400, 422}
     assert mail.outbox == []
+
+
+def test_a_domain_of_another_script_is_written_as_it_is_sent() -> None:
+    assert sign_up(f"{new_handle()}@m\N{LATIN SMALL LETTER U WITH DIAERESIS}ller.example") == 400
+    mail.outbox.clear()
+    assert sign_up(f"{new_handle()}@xn--mller-kva.example") == 401, "the code that was mailed is waited for"
+    assert len(mail.outbox) == 1
+
+
+def test_control_a_spelling_that_idna_drops_passes_the_throttle_of_mails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug, which was one: the domain was not looked at, and each spelling was an address of its own."""
+    monkeypatch.setattr(adapters, "is_one_mailbox", lambda address: address.rpartition("@")[0].isascii())
+    mail.outbox.clear()
+    address = f"{new_handle()}@target.example"
+    for spelling in (address, address.replace("target", "tar\u00adget"), address.replace("target", "targ\u200bet")):
+        assert sign_up(spelling) == 401
+    assert {force_str(message.message()["To"]) for message in mail.outbox} == {address}
 
 
 def test_the_first_administrator_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
