@@ -19,7 +19,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from paysettle.api import peer, throttling
-from paysettle.identity import browser_sessions, pending_sign_in, sign_in_attempts
+from paysettle.identity import browser_sessions, pending_sign_in, queries, sign_in_attempts
 from paysettle.identity.handles import is_handle
 from paysettle.identity.operations import second_factors
 from paysettle.kernel import throttles
@@ -65,7 +65,7 @@ def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     name = request.POST.get("username", "")
     try:
         user = _check_password(request, name=name, password=request.POST.get("password", ""))
-        if second_factors.has(user):
+        if queries.has_second_factor(user):
             _remember(request, user)
             return _go("admin:second_factor", target)
         _enter(request, user, second_factor=False)
@@ -165,7 +165,7 @@ def _remembered(request: HttpRequest) -> Any:
 
 
 def _enter(request: HttpRequest, user: Any, *, second_factor: bool) -> None:
-    """Begin the session, in place of any that this browser had. Raises PersonDisabled, PasswordChangedMeanwhile."""
+    """Begin the session, in place of any that this browser had. Raises what `sessions.begin` raises."""
     request.session.flush()
     auth.login(request, user, backend=_BACKEND)
     try:
@@ -180,7 +180,7 @@ def _can_set_up(request: HttpRequest) -> bool:
     user = cast("Any", request.user)
     if not _is_staff(user) or browser_sessions.live(request) is None or not browser_sessions.is_fresh(request):
         return False
-    return not second_factors.has(user)
+    return not queries.has_second_factor(user)
 
 
 def _is_staff(user: Any) -> bool:

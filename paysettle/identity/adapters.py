@@ -32,6 +32,7 @@ from paysettle.identity.operations.addresses import AddressTaken
 from paysettle.identity.operations.handles import HandleLookalike, HandleTaken
 from paysettle.identity.operations.sessions import PasswordChangedMeanwhile
 from paysettle.identity.passwords import check_new_password
+from paysettle.identity.standing import SecondFactorRequired
 from paysettle.kernel import encryption, identifiers
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.throttles import Throttled
@@ -122,14 +123,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return refusal
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """Sign in, with a new session key and a LoginSession; not by a password that the person has no more."""
+        """Sign in, with a new session key and a LoginSession.
+
+        Not by a password that the person has no more, nor without the second factor that they have got meanwhile.
+        """
         if not pending_sign_in.is_of_password(request.session, user):
             raise ImmediateHttpResponse(_signed_out(request))
         super().login(request, user)
         methods = {record["method"] for record in get_authentication_records(request, user)}
         try:
             browser_sessions.begin(request, second_factor="mfa" in methods)
-        except PasswordChangedMeanwhile:
+        except (PasswordChangedMeanwhile, SecondFactorRequired):
             raise ImmediateHttpResponse(_signed_out(request)) from None
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:

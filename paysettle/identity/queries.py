@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -53,6 +54,12 @@ def person(user_id: UUID) -> User:
 def names(user_ids: Iterable[UUID]) -> dict[UUID, str]:
     """Return the name by which each person is known: the handle of their own party."""
     return dict(User.objects.filter(id__in=set(user_ids)).values_list("id", "username"))
+
+
+def has_second_factor(user: User) -> bool:
+    """Tell whether a person has a second factor."""
+    found: bool = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+    return found
 
 
 def people_with_verified_address(email: str) -> list[User]:

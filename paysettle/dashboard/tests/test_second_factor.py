@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from paysettle.dashboard import sign_in
 from paysettle.dashboard.tests.staff import browser_of, list_url, member, newcomer, registered, text
-from paysettle.identity import pending_sign_in, standing, timeouts
+from paysettle.identity import pending_sign_in, queries, standing, timeouts
 from paysettle.identity.models import LoginSession, User
-from paysettle.identity.operations import passwords, people, second_factors, sessions
+from paysettle.identity.operations import passwords, people, sessions
 from paysettle.identity.standing import SecondFactorRequired
 from tests.codes import code_for, code_of, give_second_factor
 from tests.http import InProcess
@@ -79,7 +79,7 @@ def test_who_has_none_is_led_to_set_it_up_and_gets_in_by_it() -> None:
     done = text(browser.post(SET_UP, {"code": code_for(secret)}))
     assert done.count("<li><code>") == 10, "the recovery codes, this once"
     assert opens(browser)
-    assert second_factors.has(nora.user)
+    assert queries.has_second_factor(nora.user)
     assert browser.get(SET_UP).status_code == 302, "there is nothing to set up any more"
 
 
@@ -102,7 +102,7 @@ def test_only_staff_who_signed_in_just_now_set_one_up() -> None:
     browser = after_password(nora)
     LoginSession.objects.filter(user=nora.user).update(authenticated_at=timezone.now() - timedelta(hours=1))
     assert browser.get(SET_UP).status_code == 302
-    assert not second_factors.has(nora.user)
+    assert not queries.has_second_factor(nora.user)
 
 
 def test_a_recovery_code_serves_once() -> None:

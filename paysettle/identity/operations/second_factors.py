@@ -11,7 +11,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, validate_totp_code
 
-from paysettle.identity import standing
+from paysettle.identity import queries, standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, SessionEnd, User
 from paysettle.identity.operations import live_keys, recording, sessions
@@ -54,12 +54,6 @@ class WrongCode(DomainError):
     title = "This code is wrong or was used before."
 
 
-def has(user: User) -> bool:
-    """Tell whether a person has a second factor."""
-    found: bool = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
-    return found
-
-
 def add(*, by: User, secret: str, code: str, session_id: UUID | None = None) -> list[str]:
     """Give a person a second factor, whose secret they show to know by its code; return their recovery codes.
 
@@ -72,7 +66,7 @@ def add(*, by: User, secret: str, code: str, session_id: UUID | None = None) -> 
 
     def work(tx: Transaction) -> tuple[Authenticator, list[str]]:
         user = User.objects.select_for_update().get(id=by.id)
-        if has(user):
+        if queries.has_second_factor(user):
             raise SecondFactorExists
         factor = TOTP.activate(user, secret).instance
         codes: list[str] = RecoveryCodes.activate(user).generate_codes()
@@ -124,7 +118,7 @@ def make_recovery_codes(*, by: User) -> list[str]:
 
     def work(tx: Transaction) -> list[str]:
         user = User.objects.select_for_update().get(id=by.id)
-        if not has(user):
+        if not queries.has_second_factor(user):
             raise NoSecondFactor
         Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).delete()
         made = RecoveryCodes.activate(user)
@@ -175,7 +169,7 @@ def reseal() -> int:
 
 
 def _remove(user: User, *, by: Caller, at: datetime) -> None:
-    if not has(user):
+    if not queries.has_second_factor(user):
         raise NoSecondFactor
     Authenticator.objects.filter(user=user).delete()
     LoginSession.objects.filter(user=user).update(second_factor_at=None)

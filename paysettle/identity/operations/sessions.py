@@ -10,10 +10,11 @@ from uuid import UUID
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
-from paysettle.identity import devices, session_keys, timeouts
+from paysettle.identity import devices, queries, session_keys, timeouts
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, SessionEnd, User
 from paysettle.identity.operations import recording
+from paysettle.identity.standing import SecondFactorRequired
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError, NotFound
 from paysettle.kernel.jobs import Fence, Job
@@ -41,18 +42,20 @@ class PasswordChangedMeanwhile(DomainError):
 def begin(user: User, django_session_key: str, *, user_agent: str = "", second_factor: bool = False) -> LoginSession:
     """Begin the session that goes with a Django session; raise PersonDisabled if the person may not sign in.
 
-    `second_factor` tells whether one was shown at this sign-in. Raises PasswordChangedMeanwhile if the person has
-    another password than when `user` was read.
+    `second_factor` tells whether one was shown at this sign-in: raises SecondFactorRequired if not and they have one.
+    Raises PasswordChangedMeanwhile if the person has another password than when `user` was read.
     """
 
     def work(tx: Transaction) -> LoginSession:
-        # The row lock decides between a sign-in and a disabling, or another password, at the same time: the second
-        # sees the first.
+        # The row lock decides between a sign-in and a disabling, another password or a new second factor at the same
+        # time: the second sees the first.
         locked = User.objects.select_for_update().get(id=user.id)
         if not locked.is_active:
             raise PersonDisabled
         if locked.password != user.password:
             raise PasswordChangedMeanwhile
+        if not second_factor and queries.has_second_factor(locked):
+            raise SecondFactorRequired
         now = tx.read_clock()
         session = LoginSession.objects.create(
             user=locked,

@@ -6,8 +6,9 @@ who dismiss each other one is too late.
 
 from uuid import UUID
 
+from paysettle.identity import standing
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import AdminVerb, Membership, PartyState, User
+from paysettle.identity.models import AdminVerb, Membership, Party, PartyState, User
 from paysettle.identity.operations import recording
 from paysettle.identity.roles import StaffPermission, StaffRole
 from paysettle.kernel import identifiers, transactions
@@ -46,7 +47,7 @@ def appoint(*, by: Caller, user_id: UUID, role: StaffRole, reason: str) -> None:
     """Make a person a member of staff, or give one another role, from their next request on.
 
     The same role changes nothing. Raises StaffOnly, StaffNotPermitted, ReasonMissing, NotFound, OwnStaffRole,
-    LastAdministrator.
+    PartyClosed, LastAdministrator.
     """
     _set_role(by=by, user_id=user_id, role=role.value, verb=AdminVerb.APPOINTED, reason=reason)
 
@@ -99,6 +100,8 @@ def _set_role(*, by: Caller, user_id: UUID, role: str, verb: AdminVerb, reason: 
         stored_reason = recording.check_staff(by, StaffPermission.STAFF_MANAGE, reason=reason)
         if by.user_id == user.id:
             raise OwnStaffRole
+        if role and Party.objects.filter(id=user.own_party_id, state=PartyState.CLOSED).exists():
+            raise standing.PartyClosed
         before = user.staff_role
         if before == role:
             return

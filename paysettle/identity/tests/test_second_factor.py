@@ -5,6 +5,7 @@ import secrets
 import time
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -13,11 +14,12 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.http import HttpRequest
 from django.test import override_settings
 
 from paysettle.api import throttling
 from paysettle.events.models import Event
-from paysettle.identity import adapters, one_time_codes
+from paysettle.identity import adapters, browser_sessions, one_time_codes, queries
 from paysettle.identity.models import LoginSession, User
 from paysettle.identity.operations import second_factors
 from paysettle.identity.operations.second_factors import SecondFactorExists, WrongCode
@@ -121,7 +123,7 @@ def test_a_session_before_the_code_opens_nothing() -> None:
         ("POST", f"{AUTH}/account/password/change", {"current_password": PASSWORD, "new_password": "x" * 20}),
     ):
         assert device.call(method, path, body).status == 401
-    assert second_factors.has(ana.user)
+    assert queries.has_second_factor(ana.user)
 
 
 def _refused_replay(who: Person) -> Answer:
@@ -239,7 +241,7 @@ def test_adding_one_ends_the_sessions_that_have_not_shown_it() -> None:
     assert thief.call("DELETE", f"{AUTH}/account/authenticators/totp").status in {401, 410}
     assert own.refresh().status == 200
     assert own.me().status == 200
-    assert second_factors.has(ana.user)
+    assert queries.has_second_factor(ana.user)
 
 
 def test_a_reset_of_the_password_does_not_pass_it_by() -> None:
@@ -257,10 +259,11 @@ def test_a_reset_of_the_password_does_not_pass_it_by() -> None:
 
 
 def test_control_without_the_second_step_the_password_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The planted bug: signing in does not look whether there is a second factor."""
+    """The planted bug: signing in does not look whether there is a second factor, neither first nor last."""
     ana = person("ana")
     give_second_factor(ana.user)
     monkeypatch.setattr(AuthenticateStage, "_should_handle", lambda _stage, _request: False)
+    monkeypatch.setattr(queries, "has_second_factor", lambda _user: False)
     device = App()
     assert device.sign_in(username=ana.handle).status == 200
     assert device.me().status == 200
@@ -323,7 +326,7 @@ def test_staff_cannot_remove_their_last_one() -> None:
     app = signed_in(sam)
     answer = app.call("DELETE", TOTP_PATH)
     assert (answer.status, answer.code) == (409, "last_second_factor")
-    assert second_factors.has(sam.user)
+    assert queries.has_second_factor(sam.user)
     assert types_of(sam) == ["registered", "second_factor_added"]
 
 
@@ -335,8 +338,40 @@ def test_control_without_the_lock_there_would_be_two(monkeypatch: pytest.MonkeyP
     """The planted bug: whether there is one is asked before the lock is held; a database may have no constraint."""
     if connection.vendor == "sqlite":
         pytest.skip("SQLite has the constraint, and lets one transaction in at a time")
-    monkeypatch.setattr(second_factors, "has", lambda _user: False)
+    monkeypatch.setattr(queries, "has_second_factor", lambda _user: False)
     assert _added_at_once(person("ana").user) == 2
+
+
+def _half_signed_in(who: Person, monkeypatch: pytest.MonkeyPatch) -> App:
+    """Sign in by the password while there is no second factor; one is set up before there is a session."""
+    begin = browser_sessions.begin
+
+    def late(request: HttpRequest, *, second_factor: bool) -> UUID:
+        give_second_factor(who.user)
+        return begin(request, second_factor=second_factor)
+
+    monkeypatch.setattr(browser_sessions, "begin", late)
+    app = App()
+    app.sign_in(username=who.handle)
+    return app
+
+
+def test_a_sign_in_by_the_password_that_a_new_one_overtakes_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    ana = person("ana")
+    app = _half_signed_in(ana, monkeypatch)
+    assert app.access_token == ""
+    assert app.call("DELETE", TOTP_PATH).status == 401
+    assert queries.has_second_factor(ana.user)
+
+
+def test_control_a_session_begun_without_looking_again_removes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug, which was one: the sign-in found no second factor, and the password alone takes it away."""
+    ana = person("ana")
+    with monkeypatch.context() as patch:
+        patch.setattr(queries, "has_second_factor", lambda _user: False)
+        app = _half_signed_in(ana, patch)
+    assert app.call("DELETE", TOTP_PATH).status == 200
+    assert not queries.has_second_factor(ana.user)
 
 
 def _added_at_once(user: User) -> int:

@@ -10,11 +10,12 @@ from django.db import connection
 from paysettle.events.models import Event
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import AdminAction, User
-from paysettle.identity.operations import parties, people, staff
+from paysettle.identity.operations import closing, parties, people, staff
 from paysettle.identity.operations.people import CannotDisableYourself
 from paysettle.identity.operations.recording import ReasonMissing, StaffNotPermitted, StaffOnly
 from paysettle.identity.operations.staff import LastAdministrator, OwnStaffRole
 from paysettle.identity.roles import StaffRole
+from paysettle.identity.standing import PartyClosed
 from paysettle.identity.tests.app_client import at_once
 from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import identifiers
@@ -81,6 +82,14 @@ def test_nobody_else_does(role: StaffRole) -> None:
     with pytest.raises(StaffOnly):
         staff.appoint(by=ana.caller, user_id=ana.user.id, role=StaffRole.ADMINISTRATOR, reason=WHY)
     assert (role_of(dara), role_of(ana)) == (role, "")
+
+
+def test_nobody_who_has_closed_their_account_is_appointed() -> None:
+    ana = person("ana")
+    closing.close_own(by=ana.caller)
+    with pytest.raises(PartyClosed):
+        staff.appoint(by=OPERATOR, user_id=ana.user.id, role=StaffRole.SUPPORT, reason=WHY)
+    assert role_of(ana) == ""
 
 
 def test_nobody_changes_their_own_role() -> None:
