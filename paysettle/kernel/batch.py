@@ -22,6 +22,9 @@ from paysettle.kernel.transactions import Contended, Fault, LockWaitTimedOut, Tr
 
 I = TypeVar("I", bound=Item)  # noqa: E741 - the item of an operation
 
+AHEAD = 100
+"""After so many items what they write for good is sent: the database writes it while the next are judged."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -44,6 +47,9 @@ class Book(ABC, Generic[I]):
     @abstractmethod
     def decide(self, item: I, now: datetime) -> Success:
         """Carry the item out in memory, or raise a DomainError. `now` is the database's time under the locks."""
+
+    def write_ahead(self) -> None:
+        """Write the new rows that no later item of the batch changes; `write` leaves them out."""
 
     @abstractmethod
     def write(self) -> None:
@@ -143,7 +149,13 @@ def _execute(operation: Operation[I], prepared: Sequence[tuple[I, Any]], tx: Tra
     book = operation.open(tx, prepared)
     keys = Keys(tx, operation.name, operation.prefix, items)
     now = tx.ask_clock()()  # the one round trip in which all that was asked comes
-    outcomes = [_decide(book, keys, item, now) for item in items]
+    outcomes = []
+    for n, item in enumerate(items):
+        if n and n % AHEAD == 0:
+            with tx.together():
+                keys.write()
+                book.write_ahead()
+        outcomes.append(_decide(book, keys, item, now))
     with tx.together():
         keys.write()
         book.write()

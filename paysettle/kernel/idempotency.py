@@ -134,7 +134,7 @@ class Keys:
         return replace(answer, replayed=True)
 
     def remember(self, item: Item, answer: Answer, *, success: bool, at: datetime) -> None:
-        """Keep an answer; it is written with `write`."""
+        """Keep an answer; it is written by the next `write`."""
         self._known[item.party_id.bytes, item.digest] = (item.fingerprint, answer)
         self._new.append(
             (
@@ -152,5 +152,6 @@ class Keys:
         )
 
     def write(self) -> None:
-        """Insert the keys of this batch."""
+        """Insert the keys that were kept since the last time."""
         self._tx.insert("kernel_idempotency_key", _COLUMNS, self._new)
+        self._new = []

@@ -25,6 +25,7 @@ import structlog
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from paysettle.kernel import pipelining
 from paysettle.kernel.errors import OutcomeUnknown, Unavailable
 
 T = TypeVar("T")
@@ -142,6 +143,7 @@ class Transaction:
         self.committing = False
         self._asked: list[Reply] = []
         self._waiting: list[_Write] | None = None
+        self._sent: Sequence[_Write] = ()
         self._shown_time: tuple[datetime, str] | None = None
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -162,7 +164,11 @@ class Transaction:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Send what the block inserts and updates at its end, on MySQL in one round trip. Nothing may be read in it."""
+        """Send what the block inserts and updates at its end, on MySQL in one round trip. Nothing may be read in it.
+
+        In a plain transaction the results are waited for before the next statement and not here: the database works on
+        them meanwhile, and what is wrong with them is raised then.
+        """
         self.fetch_asked()
         waiting: list[_Write] = []
         self._waiting = waiting
@@ -171,7 +177,10 @@ class Transaction:
         finally:
             self._waiting = None
         for writes in _in_packets(waiting):
-            self._write(*writes)
+            if self.plain:
+                self._send(writes)
+            else:
+                self._write(*writes)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows with as few statements as possible."""
@@ -239,6 +248,7 @@ class Transaction:
 
     def write_last(self, statements: Sequence[Statement]) -> None:
         """Run the last statements of this transaction, together with COMMIT where the database can."""
+        self._receive()
         self.committing = True
         self._run([*statements, ("COMMIT", ())] if self.mysql else statements)
         self._begun = not self.plain
@@ -252,6 +262,9 @@ class Transaction:
         """Undo a plain transaction, as far as the connection still lets us: the server undoes what is cut off."""
         if self._begun:
             try:
+                if self._sent:
+                    with suppress(RuntimeError):
+                        self._receive()
                 self.connection.rollback()
             except Error:
                 self.connection.close()
@@ -282,9 +295,24 @@ class Transaction:
             self._waiting += writes
             return
         results = self._run([write.statement for write in writes])
-        for write, result in zip(writes, results, strict=True):
-            if write.rows is not None and write.rows != result.count:
-                raise RuntimeError(f"{write.table}: {write.rows - result.count} rows changed under their locks.")
+        _check_counts(writes, [result.count for result in results])
+
+    def _send(self, writes: Sequence[_Write]) -> None:
+        """Send writes of a plain transaction, and go on without their results."""
+        self._receive()
+        if not self._begun:
+            self._begun, writes = True, [_Write("", _BEGIN), *writes]
+        with self._failing(), self.connection.wrap_database_errors:
+            pipelining.send(self.connection.connection, *_written_in_one([write.statement for write in writes]))
+        self._sent = writes
+
+    def _receive(self) -> None:
+        """Wait for the results of what was sent."""
+        writes, self._sent = self._sent, ()
+        if writes:
+            with self._failing(), self.connection.wrap_database_errors:
+                counts = pipelining.receive(self.connection.connection, len(writes))
+            _check_counts(writes, counts)
 
     def _run(self, statements: Sequence[Statement]) -> list[_Result]:
         """Run statements, on MySQL in one round trip; the server stops at the first one that fails."""
@@ -294,18 +322,25 @@ class Transaction:
             return []
         if self._waiting is not None:
             raise RuntimeError("Nothing may be read while writes are being put together.")
+        self._receive()
         self.fetch_asked()
         self._running = True
         try:
-            with self.connection.cursor() as cursor:
+            with self._failing(), self.connection.cursor() as cursor:
                 return (
                     _run_in_one(cursor, self._with_begin(statements)) if self.mysql else _run_each(cursor, statements)
                 )
+        finally:
+            self._running = False
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Let nothing more run after a statement that fails."""
+        try:
+            yield
         except Error:
             self._failed = True
             raise
-        finally:
-            self._running = False
 
     def _with_begin(self, statements: Sequence[Statement]) -> Sequence[Statement]:
         if self._begun:
@@ -397,10 +432,21 @@ _LITERALS: dict[type, Callable[[Any], str | None]] = {
 }
 
 
+def _check_counts(writes: Sequence[_Write], counts: Sequence[int]) -> None:
+    for write, count in zip(writes, counts, strict=True):
+        if write.rows is not None and write.rows != count:
+            raise RuntimeError(f"{write.table}: {write.rows - count} rows changed under their locks.")
+
+
+def _written_in_one(statements: Sequence[Statement]) -> Statement:
+    """Return statements as one text, with the values that the driver still has to write into it."""
+    sql = "; ".join(text for text, _ in statements)
+    return _written(sql, [value for _, values in statements for value in values])
+
+
 def _run_in_one(cursor: Any, statements: Sequence[Statement]) -> list[_Result]:
     """Run statements in one round trip; a BEGIN in front has no result that anybody waits for."""
-    sql = "; ".join(text for text, _ in statements)
-    cursor.execute(*_written(sql, [value for _, values in statements for value in values]))
+    cursor.execute(*_written_in_one(statements))
     results = [_result(cursor)]
     while cursor.nextset():
         results.append(_result(cursor))

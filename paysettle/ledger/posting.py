@@ -208,11 +208,16 @@ class Posting:
         hold.expires_at = until
         self._move_hold(hold, HoldMoveKind.EXTENDED, 0, event_id, at)
 
+    def write_ahead(self) -> None:
+        """Write transfers and entries, which are never changed; `write` leaves them out."""
+        self._tx.insert("ledger_transfer", _TRANSFER_COLUMNS, self._transfers)
+        self._tx.insert("ledger_entry", _ENTRY_COLUMNS, self._entries)
+        self._transfers, self._entries = [], []
+
     def write(self) -> None:
         """Write transfers, entries, holds and balances: one statement a table."""
         tx = self._tx
-        tx.insert("ledger_transfer", _TRANSFER_COLUMNS, self._transfers)
-        tx.insert("ledger_entry", _ENTRY_COLUMNS, self._entries)
+        self.write_ahead()
         self._write_holds()
         changed = [a for a in self._accounts.values() if (a.sequence, a.held_minor) != self._accounts_before[a.id]]
         tx.update(

@@ -168,8 +168,13 @@ class PaymentBook(Book[PaymentOrder]):
         )
         return Success(payment_id, 201, document)
 
-    def write(self) -> None:
+    def write_ahead(self) -> None:
         self._tx.insert("payments_payment", _COLUMNS, self._payments)
+        self._payments = []
+        self.posting.write_ahead()
+
+    def write(self) -> None:
+        self.write_ahead()
         self.posting.write()
         self._limits.write()
 
