@@ -5,8 +5,9 @@ event and no log holds any of it. E-mail addresses come in through allauth's for
 `operations/addresses.py`; whoever else needs one asks here. `tests/house/test_personal_data.py` holds all of this.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -94,6 +95,11 @@ def private_name(contact: Contact) -> str:
 def email_of(user: User) -> str:
     """Return the address of a person, verified or not (`queries.has_verified`)."""
     return user.email
+
+
+def was_mailed_to(user: User, kept: Mapping[str, Any]) -> bool:
+    """Tell whether a code went to the address that a person has now; `kept` is what allauth keeps of the code."""
+    return bool(kept["email"] == user.email)
 
 
 def keep_email(user: User, address: str) -> None:

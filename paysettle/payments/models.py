@@ -112,6 +112,7 @@ class PaymentBatch(models.Model):
 
     class Meta:
         db_table = "payments_batch"
+        verbose_name_plural = "payment batches"
         indexes = [
             models.Index(fields=["party", "created_at", "id"], name="payments_batch_by_party"),
             models.Index(fields=["finished_at", "claimed_until"], name="payments_batch_unfinished"),

@@ -76,7 +76,7 @@ class OwnPayment(DomainError):
 
     code = "own_payment"
     status = 403
-    title = "You made this payment yourself: somebody else must decide about it. You may withdraw it."
+    title = "You made this payment yourself: somebody else must decide about it."
 
 
 class NotTheMaker(DomainError):

@@ -49,7 +49,8 @@ class CodeFirstInput(ResetPasswordInput):  # type: ignore[misc]
 class ResetPasswordView(Refusing, CountingAttempts, AllauthResetView):  # type: ignore[misc]
     """allauth's view, which for an address that nobody has verified would end as a fault of ours.
 
-    A code is wrong, too, for whoever was disabled or closed their account after asking for it.
+    A code is wrong, too, for whoever was disabled or closed their account after asking for it, or has another address
+    than the one that it was mailed to.
     """
 
     input_class = CodeFirstInput
@@ -58,7 +59,8 @@ class ResetPasswordView(Refusing, CountingAttempts, AllauthResetView):  # type: 
     def get_input_kwargs(self) -> dict[str, Any]:
         """Return what the input compares a code with: nothing where nobody may use one."""
         user = self.process.user
-        return {"user": user, "code": self.process.code} if user and user.is_active else {"user": None, "code": ""}
+        good = user is not None and user.is_active and personal.was_mailed_to(user, self.process.state)
+        return {"user": user, "code": self.process.code} if good else {"user": None, "code": ""}
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Tell whether a code is right; where none was sent or may be used, every code is wrong."""

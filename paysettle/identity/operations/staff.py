@@ -6,9 +6,9 @@ who dismiss each other one is too late.
 
 from uuid import UUID
 
-from paysettle.identity import standing
+from paysettle.identity import standing, timeouts
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import AdminVerb, Membership, Party, PartyState, User
+from paysettle.identity.models import AdminVerb, LoginSession, Membership, Party, PartyState, User
 from paysettle.identity.operations import recording
 from paysettle.identity.roles import StaffPermission, StaffRole
 from paysettle.kernel import identifiers, transactions
@@ -46,8 +46,8 @@ class LastAdministrator(DomainError):
 def appoint(*, by: Caller, user_id: UUID, role: StaffRole, reason: str) -> None:
     """Make a person a member of staff, or give one another role, from their next request on.
 
-    The same role changes nothing. Raises StaffOnly, StaffNotPermitted, ReasonMissing, NotFound, OwnStaffRole,
-    PartyClosed, LastAdministrator.
+    Their sessions live no longer than those of staff from then on. The same role changes nothing. Raises StaffOnly,
+    StaffNotPermitted, ReasonMissing, NotFound, OwnStaffRole, PartyClosed, LastAdministrator.
     """
     _set_role(by=by, user_id=user_id, role=role.value, verb=AdminVerb.APPOINTED, reason=reason)
 
@@ -108,6 +108,9 @@ def _set_role(*, by: Caller, user_id: UUID, role: str, verb: AdminVerb, reason: 
         keep_an_administrator(user)
         now = tx.read_clock()
         User.objects.filter(id=user.id).update(staff_role=role, version=user.version + 1)
+        if role:
+            ends_at = now + timeouts.limits(staff=True).life
+            LoginSession.objects.filter(user=user, expires_at__gt=ends_at).update(expires_at=ends_at)
         recording.admin_action(by=by, subject_kind="user", subject_id=user.id, verb=verb, reason=stored_reason, at=now)
         recording.event(
             stream=identifiers.show("usr", user.id),

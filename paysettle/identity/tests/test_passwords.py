@@ -1,9 +1,12 @@
 """Changing and resetting passwords."""
 
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
+from paysettle.identity import personal
 from paysettle.identity.models import User
 from paysettle.identity.operations import people, sessions
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, code_mailed_to
@@ -121,15 +124,34 @@ def test_a_reset_by_code_ends_every_session() -> None:
     assert again.status == 409  # a code serves once
 
 
+@contextmanager
+def disabled(who: Person) -> Iterator[None]:
+    """Let somebody be disabled for a while."""
+    boss = person("sam", staff=True).caller
+    people.disable(by=boss, user_id=who.user.id, reason="asked for by their bank")
+    yield
+    people.enable(by=boss, user_id=who.user.id, reason="cleared")
+
+
+@contextmanager
+def at_another_address(who: Person) -> Iterator[None]:
+    """Let somebody have another address for a while."""
+    personal.keep_email(who.user, f"new.{who.email}")
+    yield
+    personal.keep_email(who.user, who.email)
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_code_for_a_reset_ends_with_the_account(method: str) -> None:
+@pytest.mark.parametrize("meanwhile", [disabled, at_another_address])
+def test_a_code_for_a_reset_ends_with_the_account_and_with_the_address(
+    meanwhile: Callable[[Person], AbstractContextManager[None]], method: str
+) -> None:
     """It was asked for before; the password stays, and the answer is that to a wrong code."""
-    ana, staff = person("ana"), person("sam", staff=True)
+    ana = person("ana")
     app = App()
     app.call("POST", f"{AUTH}/auth/password/request", {"email": ana.email})
     code = code_mailed_to(ana.email)
     assert code is not None
-    people.disable(by=staff.caller, user_id=ana.user.id, reason="asked for by their bank")
     path, before = f"{AUTH}/auth/password/reset", User.objects.get(id=ana.user.id).password
 
     def use(key: str) -> Answer:
@@ -137,10 +159,10 @@ def test_a_code_for_a_reset_ends_with_the_account(method: str) -> None:
             return app.call("GET", path, **{"X-Password-Reset-Key": key})
         return app.call("POST", path, {"key": key, "password": NEW})
 
-    refused = use(code)
-    assert (refused.status, refused.code) == (400, "incorrect_code")
-    assert refused.shape() == use("AAAA-AAAA").shape()
-    assert User.objects.get(id=ana.user.id).password == before
-    # Control: the account alone stood in the way.
-    people.enable(by=staff.caller, user_id=ana.user.id, reason="cleared")
+    with meanwhile(ana):
+        refused = use(code)
+        assert (refused.status, refused.code) == (400, "incorrect_code")
+        assert refused.shape() == use("AAAA-AAAA").shape()
+        assert User.objects.get(id=ana.user.id).password == before
+    # Control: that alone stood in the way.
     assert use(code).status == (200 if method == "GET" else 401)

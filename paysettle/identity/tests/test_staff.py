@@ -3,13 +3,15 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 
 from paysettle.events.models import Event
+from paysettle.identity import timeouts
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import AdminAction, User
+from paysettle.identity.models import AdminAction, LoginSession, User
 from paysettle.identity.operations import closing, parties, people, staff
 from paysettle.identity.operations.people import CannotDisableYourself
 from paysettle.identity.operations.recording import ReasonMissing, StaffNotPermitted, StaffOnly
@@ -82,6 +84,15 @@ def test_nobody_else_does(role: StaffRole) -> None:
     with pytest.raises(StaffOnly):
         staff.appoint(by=ana.caller, user_id=ana.user.id, role=StaffRole.ADMINISTRATOR, reason=WHY)
     assert (role_of(dara), role_of(ana)) == (role, "")
+
+
+def test_the_sessions_of_whoever_is_appointed_live_as_those_of_staff() -> None:
+    dara = person("dara")
+    assert dara.session.expires_at - dara.session.created_at > timeouts.STAFF.life
+    staff.appoint(by=OPERATOR, user_id=dara.user.id, role=StaffRole.SUPPORT, reason=WHY)
+    kept = LoginSession.objects.get(id=dara.session.id)
+    assert kept.ended_at is None
+    assert kept.expires_at - kept.created_at < timeouts.STAFF.life + timedelta(minutes=1)
 
 
 def test_nobody_who_has_closed_their_account_is_appointed() -> None:
