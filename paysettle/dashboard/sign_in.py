@@ -76,9 +76,13 @@ def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 
 @sensitive_post_parameters("code")
 def code_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    """Show the form of the second step, or take it and go where the visitor wanted to go."""
+    """Show the form of the second step, or take it and go where the visitor wanted to go.
+
+    Whoever has entered already shows by it once more who is there.
+    """
     target = _target(request)
-    user = _remembered(request)
+    again = may_enter(request)
+    user = cast("Any", request.user) if again else _remembered(request)
     if user is None:
         return _go("admin:login", target)
     shown = {**context, "title": "Second factor", "target": target}
@@ -87,7 +91,10 @@ def code_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
             slot = throttles.take(throttling.WRONG_CODE, str(user.pk))
             second_factors.spend(by=user, code=_code(request))
             throttles.give_back(slot)
-            _enter(request, user, second_factor=True)
+            if again:
+                browser_sessions.renew(request, second_factor=True)
+            else:
+                _enter(request, user, second_factor=True)
         except DomainError as refusal:
             answer = TemplateResponse(
                 request, "dashboard/second_factor.html", {**shown, "refusal": refusal}, status=refusal.status
@@ -95,6 +102,11 @@ def code_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
             return _refused(answer, refusal)
         return redirect(target)
     return TemplateResponse(request, "dashboard/second_factor.html", shown)
+
+
+def once_more(request: HttpRequest) -> HttpResponse | None:
+    """Return where to go first for what staff may change only soon after they have shown who is there."""
+    return None if browser_sessions.is_fresh(request) else _go("admin:second_factor", request.path)
 
 
 @sensitive_post_parameters("code")

@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
+from paysettle.dashboard import sign_in
 from paysettle.dashboard.permissions import require
 from paysettle.dashboard.show import Command
 from paysettle.dashboard.standing import StandingAdmin
@@ -45,6 +46,8 @@ class StaffRoleAdmin(StandingAdmin):
 
     def _role_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         require(request, StaffPermission.STAFF_MANAGE)
+        if (first := sign_in.once_more(request)) is not None:
+            return first
         record = self.get_object(request, unquote(object_id))
         if record is None:
             raise Http404

@@ -17,6 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
+from paysettle.dashboard import sign_in
 from paysettle.dashboard.permissions import require
 from paysettle.dashboard.read_only import ReadOnlyAdmin
 from paysettle.dashboard.show import Command
@@ -182,6 +183,8 @@ class StandingAdmin(ReadOnlyAdmin):
 
     def _page(self, change: Change, request: HttpRequest, object_id: str) -> HttpResponse:
         require(request, change.needs)
+        if (first := sign_in.once_more(request)) is not None:
+            return first
         record = self.get_object(request, unquote(object_id))
         if record is None:
             raise Http404

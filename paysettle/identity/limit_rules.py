@@ -33,7 +33,7 @@ class MoreApprovalsNeeded(DomainError):
 
     code = "more_approvals_needed"
     status = 422
-    title = "Your organisation wants more than one person to approve this amount: pay it with a payment."
+    title = "Your organisation wants more people to approve this amount than have decided: pay it with a payment."
 
 
 class Reason(StrEnum):

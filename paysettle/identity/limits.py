@@ -103,10 +103,13 @@ class Limits:
     def check_decision(self, caller: Caller, money: Money, now: datetime) -> None:
         """Ask the same of somebody who decides alone what another party has asked: theirs is the one approval.
 
+        An API key is nobody's approval: where a rule wants one, a person has to decide.
+
         Raises LimitExceeded, MoreApprovalsNeeded.
         """
         self.check(caller, money, now)
-        if caller.user_id is not None and self._policy(caller).approvers(money) > 1:
+        people = 0 if caller.key_id is not None else 1
+        if caller.user_id is not None and self._policy(caller).approvers(money) > people:
             raise MoreApprovalsNeeded
 
     def count(self, caller: Caller, money: Money, now: datetime) -> None:

@@ -128,6 +128,7 @@ class PartyAdmin(StandingAdmin):
             related.members(record.id),
             related.limits(record.id),
             related.approval_rules(record.id),
+            related.api_keys(record.id),
             related.admin_actions(record.id),
         ]
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from paysettle.dashboard import show
 from paysettle.dashboard.show import Table
+from paysettle.identity import queries as identity
 from paysettle.identity.limits import read_rules
 from paysettle.identity.models import (
     AdminAction,
@@ -162,6 +163,25 @@ def live_sessions(person: User) -> Table:
         [
             [show.public_id("ses", session.id), show.moment(session.created_at), show.moment(session.expires_at)]
             for session in live.order_by("-id")[:SHOWN_MAX]
+        ],
+    )
+
+
+def api_keys(party_id: UUID) -> Table:
+    """Return the API keys of a party, the newest first."""
+    return Table(
+        "API keys",
+        ["Key", "Made by", "Scopes", "Last use (UTC)", "Expires (UTC)", "Revoked (UTC)"],
+        [
+            [
+                show.public_id("key", key.id),
+                show.record(key.made_by, key.made_by.username),
+                key.scopes,
+                show.moment(key.last_used_at),
+                show.moment(key.expires_at),
+                show.moment(key.revoked_at),
+            ]
+            for key in identity.api_keys_of(party_id).order_by("-created_at", "-id")[:SHOWN_MAX]
         ],
     )
 

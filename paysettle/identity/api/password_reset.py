@@ -66,7 +66,11 @@ class ResetPasswordView(Refusing, CountingAttempts, AllauthResetView):  # type: 
         """Tell whether a code is right; where none was sent or may be used, every code is wrong."""
         compared = self.get_input_kwargs()
         if compared["user"]:
+            made_at = self.process.state["at"]
             found: HttpResponseBase = super().get(request, *args, **kwargs)
+            if self.process.state.get("code_confirmed"):
+                self.process.state["at"] = made_at  # allauth would let a code live anew from here on
+                self.process.persist()
             return found
         wrong = ResetPasswordKeyInput({"key": request.headers.get("X-Password-Reset-Key", "")}, code=compared["code"])
         wrong.is_valid()

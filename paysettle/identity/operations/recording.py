@@ -1,6 +1,6 @@
 """How this slice writes into the event log and the table of what staff did."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from structlog.contextvars import get_contextvars
 
 from paysettle.events import log
 from paysettle.events.log import NewEvent
-from paysettle.identity import roles
+from paysettle.identity import roles, step_up
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import AdminAction, AdminVerb, LoginSession, User
 from paysettle.identity.roles import StaffPermission
@@ -85,8 +85,13 @@ def need_staff(by: Caller, needed: StaffPermission) -> None:
 
 
 def check_staff(by: Caller, needed: StaffPermission, *, reason: str) -> str:
-    """Return the reason in its stored form; raise what `need_staff` raises, or ReasonMissing."""
+    """Return the reason in its stored form, for what staff are about to change of others.
+
+    Raises what `need_staff` raises, StepUpRequired, ReasonMissing.
+    """
     need_staff(by, needed)
+    if by.session_id is not None:
+        step_up.check(LoginSession.objects.get(id=by.session_id).authenticated_at, datetime.now(UTC))
     stored = reason.strip()
     if not 1 <= len(stored) <= REASON_LENGTH_MAX or not all(line.isprintable() for line in stored.splitlines()):
         raise ReasonMissing

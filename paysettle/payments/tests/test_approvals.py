@@ -9,7 +9,7 @@ import pytest
 
 from paysettle.identity.caller import Caller
 from paysettle.identity.operations import members, parties
-from paysettle.identity.roles import Role
+from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.idempotency import Answer
@@ -21,6 +21,9 @@ from paysettle.payments.models import Payment, PaymentApproval
 from paysettle.payments.operations.expiry import expire_due
 from paysettle.payments.operations.moves import move_payment
 from paysettle.payments.operations.preview import preview
+from paysettle.settlements.lifecycle import Verb
+from paysettle.settlements.operations.moves import move_settlement
+from tests import machines
 from tests.approvals import approve, let_it_be_late, limit, policy, reject, withdraw
 from tests.companies import Company, company, send
 from tests.money import balance, books_are_right
@@ -28,7 +31,7 @@ from tests.moves import authorise, capture, expire_order, refund, release
 from tests.people import Person, deposit, pay, payment_order, person
 from tests.safety.rows import contents_of
 from tests.settle import approve as approve_settlement
-from tests.settle import ask
+from tests.settle import ask, decision_order
 
 pytestmark = pytest.mark.money
 
@@ -400,4 +403,18 @@ def test_a_settlement_has_one_approval_and_is_refused_where_more_are_wanted(firm
     one, two = (ask(firm.ben, firm.owner, amount).document()["id"] for amount in (199, 200))
     assert approve_settlement(firm.admin, one).document()["state"] == "settled"
     assert refused(lambda: approve_settlement(firm.admin, two)) == "more_approvals_needed"
+    books_are_right(firm.owner, firm.ben)
+
+
+def test_a_key_gives_no_approval_of_a_settlement_that_needs_one(firm: Firm) -> None:
+    policy(firm.company, (100, 1))
+    below, above = (ask(firm.ben, firm.owner, amount).document()["id"] for amount in (99, 100))
+    key = machines.caller(machines.new_key(firm.admin, [Permission.SETTLE_DECIDE]))
+
+    def decide(settlement: str) -> Answer:
+        return lane.call(move_settlement, replace(decision_order(firm.admin, Verb.APPROVE, settlement), by=key))
+
+    assert decide(below).document()["state"] == "settled"
+    assert refused(lambda: decide(above)) == "more_approvals_needed"
+    assert approve_settlement(firm.admin, above).document()["state"] == "settled"
     books_are_right(firm.owner, firm.ben)
