@@ -15,6 +15,9 @@ from rapidfuzz import fuzz
 CLOSE_SCORE_MIN = 85.0
 """From how many percent of common letters on (twice the common ones, by the letters of both) names are close."""
 
+MORE_WORDS_MAX = 2
+"""How many words more the expected name may have: a list of names would be close to whoever has one of them."""
+
 # fmt: off
 LEGAL_FORMS = frozenset({
     "ab", "ad", "ag", "aps", "as", "asa", "bv", "co", "company", "corp", "corporation", "cv", "doo", "ead", "eg",
@@ -83,10 +86,13 @@ def _are_equal(one: list[str], other: list[str]) -> bool:
 
 
 def _are_close(one: list[str], other: list[str]) -> bool:
+    """Tell whether the name that is expected (`one`) is close to the one that is known."""
     numbers = [sorted(word for word in words if any(map(str.isdigit, word))) for words in (one, other)]
     if not one or not other or numbers[0] != numbers[1]:
         return False
-    return _resemble(" ".join(sorted(one)), " ".join(sorted(other))) or _is_shorter_form(*sorted([one, other], key=len))
+    if _resemble(" ".join(sorted(one)), " ".join(sorted(other))):
+        return True
+    return len(one) - len(other) <= MORE_WORDS_MAX and _is_shorter_form(*sorted([one, other], key=len))
 
 
 def _is_shorter_form(shorter: list[str], longer: list[str]) -> bool:

@@ -4,6 +4,7 @@ allauth notes wrong attempts in the session, where attempts at the same moment o
 counted, before its code is compared, by a counter that all processes share, and uncounted unless the code was wrong.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.internal.flows.email_verification_by_code import EmailVerificationProcess
@@ -32,7 +33,7 @@ class CountingAttempts:
             return self._by_allauth(request, *args, **kwargs)
         wrong_before = process.state["failed_attempts"]
         try:
-            slot = throttles.take(throttling.MAILED_CODE, f"{request.session.session_key} {process.state['at']}")
+            slot = throttles.take(throttling.MAILED_CODE, _subject(process.state))
         except Throttled:
             process.abort()
             conflict: HttpResponseBase = ConflictResponse(request)
@@ -45,6 +46,14 @@ class CountingAttempts:
     def _by_allauth(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         answer: HttpResponseBase = super().handle(request, *args, **kwargs)  # type: ignore[misc]
         return answer
+
+
+def _subject(state: Mapping[str, Any]) -> str:
+    """Return what attempts are counted for: the code, in whatever session a copy of what is kept of it is.
+
+    A session that is renewed at the same moment gets another key, and keeps what it had read.
+    """
+    return f"{state.get('code', '')} {state.get('user_id', '')} {state['at']}"
 
 
 class VerifyEmailView(Refusing, CountingAttempts, AllauthVerifyView):  # type: ignore[misc]

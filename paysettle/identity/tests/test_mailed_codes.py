@@ -1,5 +1,6 @@
 """The code of a mail is good for three attempts, one after the other or at once; whoever has it is not hurried."""
 
+import secrets
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -8,6 +9,8 @@ from unittest.mock import patch
 import pytest
 
 from paysettle.api import throttling
+from paysettle.identity.api import mailed_codes
+from paysettle.identity.session_store import SessionStore
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, at_once, code_mailed_to
 from paysettle.identity.tests.people import person
 from paysettle.kernel import throttles
@@ -93,6 +96,38 @@ def test_three_attempts_are_judged_however_many_come_at_once(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_control_without_the_counter_all_are_judged(kind: str) -> None:
     assert judged(kind, counted=False)[0] == AT_ONCE
+
+
+def copy_of(app: App) -> App:
+    """Return a device whose session has another key and what this one has now, as after a renewal at this moment."""
+    store = SessionStore()
+    store.update(SessionStore(app.session_token).load())
+    store.create()
+    other = App()
+    other.session_token = store.session_key
+    return other
+
+
+def last_of_copies(kind: str) -> int:
+    """Try three wrong codes in a session, and one more in a copy from before."""
+    begin, attempt = KINDS[kind]
+    with as_in_production():
+        app = begin()
+        copy = copy_of(app)
+        assert [attempt(app, WRONG).status for _ in range(3)] == [400] * 3
+        return attempt(copy, WRONG).status
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_copy_of_the_session_has_no_attempts_of_its_own(kind: str) -> None:
+    assert last_of_copies(kind) == 409
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_control_counted_by_session_a_copy_has_three_more(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug, which was one: each session counts for itself."""
+    monkeypatch.setattr(mailed_codes, "_subject", lambda _state: secrets.token_hex())
+    assert last_of_copies(kind) == 400
 
 
 @pytest.mark.parametrize("kind", KINDS)

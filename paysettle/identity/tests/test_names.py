@@ -74,6 +74,31 @@ def test_it_does_not_matter_which_side_has_which_name(expected: str, known: str,
     assert compare(known, expected, is_organisation=False) == said
 
 
+LISTS = [
+    "Joao Maria Rui " + " ".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    "Ana Maria Silva Costa Santos Ferreira",
+]
+
+
+@pytest.mark.parametrize("names_", LISTS)
+def test_a_list_of_names_is_close_to_nobody(names_: str) -> None:
+    assert compare(names_, "Ana Maria Silva", is_organisation=False) == NONE
+
+
+def test_a_name_may_be_longer_than_the_one_that_is_known_and_far_shorter() -> None:
+    long = "Ana Maria Rodrigues Silva"
+    assert compare(long, "Ana Silva", is_organisation=False) == CLOSE
+    assert compare("Ana Silva", f"{long} Costa Santos", is_organisation=False) == CLOSE
+
+
+def test_control_without_a_bound_a_list_is_close_to_whoever_has_one_of_the_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The planted bug, which was one: so one look-up tried many names."""
+    monkeypatch.setattr(names, "MORE_WORDS_MAX", 100)
+    assert compare(LISTS[0], "Ana Maria Silva", is_organisation=False) == CLOSE
+
+
 def test_without_a_name_nothing_can_be_said() -> None:
     assert compare("Ana Silva", "", is_organisation=False) == Agreement.NOT_POSSIBLE
 
