@@ -18,6 +18,7 @@ from paysettle.identity.operations import addresses, registration
 from paysettle.identity.operations.addresses import AddressTaken
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, App, at_once, code_mailed_to
 from paysettle.identity.tests.people import person
+from paysettle.kernel import transactions
 
 pytestmark = pytest.mark.money  # the unique digest is there because of MySQL
 
@@ -59,6 +60,46 @@ def test_control_without_the_unique_digest_all_succeed(monkeypatch: pytest.Monke
     # A database with allauth's own constraint would notice; MySQL and MariaDB have none.
     monkeypatch.setattr(EmailAddress.objects, "update_or_create", lambda **_: None)
     assert winners_of_a_race([unverified("ana") for _ in range(2)], new_address()) == 2
+
+
+def late_code() -> tuple[App, str, str]:
+    """Sign up on two devices at once, each with a code, verify by the first, and take another address with both codes.
+
+    Return the second device with its code, and the address that was taken.
+    """
+    first, handle, email, taken = App(), f"ana-{secrets.token_hex(4)}", new_address(), new_address()
+    first.sign_up(handle, email)
+    code = code_mailed_to(email)
+    cache.clear()
+    second = App()
+    second.sign_in(username=handle)
+    late = code_mailed_to(email)
+    assert code is not None
+    assert late is not None
+    assert late != code
+    assert first.verify(code).status == 200
+    user = User.objects.get(username=handle)
+    transactions.run(lambda tx: addresses.attach(user, taken, at=tx.read_clock()))
+    return second, late, taken
+
+
+def test_a_late_code_of_a_sign_up_replaces_no_address() -> None:
+    device, late, taken = late_code()
+    answer = device.verify(late)
+    assert (answer.status, answer.code) == (400, "email_taken")
+    assert VerifiedAddress.objects.filter(digest=digests.digest(taken)).exists()
+
+
+def test_control_unless_somebody_looks_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug, which was one: the address that both mailboxes have confirmed is lost to whoever has one."""
+    device, late, taken = late_code()
+
+    def attach(*, by: User, email: str) -> None:
+        transactions.run(lambda tx: addresses.attach(by, email, at=tx.read_clock()))
+
+    monkeypatch.setattr(addresses, "verify", attach)
+    assert device.verify(late).status == 200
+    assert not VerifiedAddress.objects.filter(digest=digests.digest(taken)).exists()
 
 
 def test_the_loser_over_http_is_told() -> None:
