@@ -15,8 +15,9 @@ from rapidfuzz import fuzz
 CLOSE_SCORE_MIN = 85.0
 """From how many percent of common letters on (twice the common ones, by the letters of both) names are close."""
 
-MORE_WORDS_MAX = 2
-"""How many words more the expected name may have: a list of names would be close to whoever has one of them."""
+MORE_EXPECTED_WORDS_MAX = 2
+MORE_KNOWN_WORDS_MAX = 4
+"""How many words more a name may have than the other: a list of names would be close to whoever has some of them."""
 
 # fmt: off
 LEGAL_FORMS = frozenset({
@@ -92,7 +93,8 @@ def _are_close(one: list[str], other: list[str]) -> bool:
         return False
     if _resemble(" ".join(sorted(one)), " ".join(sorted(other))):
         return True
-    return len(one) - len(other) <= MORE_WORDS_MAX and _is_shorter_form(*sorted([one, other], key=len))
+    more = len(one) - len(other)
+    return -MORE_KNOWN_WORDS_MAX <= more <= MORE_EXPECTED_WORDS_MAX and _is_shorter_form(*sorted([one, other], key=len))
 
 
 def _is_shorter_form(shorter: list[str], longer: list[str]) -> bool:

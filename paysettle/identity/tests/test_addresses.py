@@ -62,12 +62,9 @@ def test_control_without_the_unique_digest_all_succeed(monkeypatch: pytest.Monke
     assert winners_of_a_race([unverified("ana") for _ in range(2)], new_address()) == 2
 
 
-def late_code() -> tuple[App, str, str]:
-    """Sign up on two devices at once, each with a code, verify by the first, and take another address with both codes.
-
-    Return the second device with its code, and the address that was taken.
-    """
-    first, handle, email, taken = App(), f"ana-{secrets.token_hex(4)}", new_address(), new_address()
+def verified_elsewhere() -> tuple[App, str, User]:
+    """Sign up on two devices at once, each with a code, and verify by the first; return the second with its code."""
+    first, handle, email = App(), f"ana-{secrets.token_hex(4)}", new_address()
     first.sign_up(handle, email)
     code = code_mailed_to(email)
     cache.clear()
@@ -78,7 +75,19 @@ def late_code() -> tuple[App, str, str]:
     assert late is not None
     assert late != code
     assert first.verify(code).status == 200
-    user = User.objects.get(username=handle)
+    return second, late, User.objects.get(username=handle)
+
+
+def test_a_second_code_of_a_sign_up_has_nothing_to_verify() -> None:
+    device, late, _ = verified_elsewhere()
+    assert device.verify(late).status == 409
+    assert device.access_token == ""
+
+
+def late_code() -> tuple[App, str, str]:
+    """The same, and another address with both codes; return the second device with its code, and that address."""
+    second, late, user = verified_elsewhere()
+    taken = new_address()
     transactions.run(lambda tx: addresses.attach(user, taken, at=tx.read_clock()))
     return second, late, taken
 

@@ -130,6 +130,26 @@ def test_control_counted_by_session_a_copy_has_three_more(kind: str, monkeypatch
     assert last_of_copies(kind) == 400
 
 
+def times_done(monkeypatch: pytest.MonkeyPatch, *, looked_at: bool = True) -> list[int]:
+    """Use the code for a reset in a session and in a copy of it from before; return the answers."""
+    ana = person("ana")
+    app = resetting(ana.email)
+    copy, code = copy_of(app), code_mailed_to(ana.email)
+    assert code is not None
+    if not looked_at:
+        monkeypatch.setattr(throttles, "is_marked", lambda _name, _subject: False)
+    return [reset(app, code).status, reset(copy, code, "yet another horse and battery").status]
+
+
+def test_a_code_is_good_for_once_also_in_a_copy_of_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert times_done(monkeypatch) == [401, 409]
+
+
+def test_control_unless_it_is_marked_as_spent_it_is_good_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug, which was one: the session alone forgets a code that was used."""
+    assert times_done(monkeypatch, looked_at=False) == [401, 401]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_third_wrong_attempt_ends_it(kind: str) -> None:
     begin, attempt = KINDS[kind]
