@@ -1,7 +1,8 @@
 """A party's list of contacts: kept, named, blocked, removed. Nothing else puts anybody on it.
 
 To keep somebody is a look-up like any other, and counted with them. A party that is blocked cannot find the other one,
-nor ask it for money; what it pays is accepted (`docs/decisions`). Nobody is told that they are blocked.
+nor ask it for money, nor hold money for it; what it pays is accepted (`docs/decisions`). Nobody is told that they are
+blocked.
 """
 
 from collections.abc import Callable

@@ -13,6 +13,7 @@ from paysettle.identity.roles import Role
 from paysettle.identity.tests.app_client import at_once
 from paysettle.kernel.errors import DomainError
 from tests.companies import company, send
+from tests.moves import authorise
 from tests.people import Person, deposit, pay, person
 from tests.server import Reply
 
@@ -205,12 +206,26 @@ def test_what_who_is_blocked_pays_is_accepted() -> None:
 
 
 @pytest.mark.money
+def test_who_is_blocked_holds_no_money_for_whoever_keeps_them_away() -> None:
+    ana, ben = person("ana"), person("ben")
+    made = keep(ana, ben)
+    deposit(ben, 10)
+    do(ana, made, "block")
+    refused = authorise(ben, ana, 10)
+    assert (refused.status, refused.document()["code"]) == (422, "payee_unavailable")
+    do(ana, made, "unblock")
+    assert authorise(ben, ana, 10).status == 201
+
+
+@pytest.mark.money
 def test_control_without_the_question_in_the_batch_who_is_blocked_asks_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: nobody asks who is kept away."""
     monkeypatch.setattr(Blocks, "keeps_away", lambda _blocks, _owner, _party: False)
     ana, ben = person("ana"), person("ben")
     do(ana, keep(ana, ben), "block")
     assert ask(ben, ana).status == 201
+    deposit(ben, 10)
+    assert authorise(ben, ana, 10).status == 201
 
 
 def test_paying_and_asking_keep_nobody() -> None:

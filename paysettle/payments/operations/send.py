@@ -15,6 +15,7 @@ from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity import queries as people
 from paysettle.identity import step_up
+from paysettle.identity.blocks import Blocks
 from paysettle.identity.caller import Caller
 from paysettle.identity.limits import Limits
 from paysettle.identity.roles import Permission
@@ -125,6 +126,9 @@ class PaymentBook(Book[PaymentOrder]):
         self.posting = Posting(tx, [account for route in routes for account in route.accounts or ()])
         self._limits = Limits(tx, [(item.by, item.money.currency) for item, _ in prepared])
         self._standing = Standing(tx, [item.by for item, _ in prepared], [r.payee_id for r in routes])
+        self._blocks = Blocks(
+            tx, [(route.payee_id, item.party_id) for item, route in prepared if route and _held(item)]
+        )
         self._payments: list[tuple[Any, ...]] = []
 
     def admit(self, item: PaymentOrder) -> None:
@@ -141,7 +145,8 @@ class PaymentBook(Book[PaymentOrder]):
         if step_up.concerns(item.money.amount_minor):
             self._standing.check_fresh(item.by, now)
         payer, payee = self._standing.party(item.party_id), self._standing.party(route.payee_id)
-        if not payee.active:
+        # Money that arrives harms nobody; money that is held for somebody keeps them from closing their account.
+        if not payee.active or (_held(item) and self._blocks.keeps_away(payee.id, payer.id)):
             raise PayeeUnavailable
         if route.accounts is None:
             raise InsufficientFunds(f"{Money(0, item.money.currency)} are available, {item.money} are needed.")
@@ -313,6 +318,10 @@ class PaymentBook(Book[PaymentOrder]):
                 at=now,
             )
         )
+
+
+def _held(item: PaymentOrder) -> bool:
+    return item.hold_for is not None
 
 
 def _approval_columns(approval: Approval | None) -> tuple[int | None, str | None, int | None]:
