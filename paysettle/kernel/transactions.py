@@ -300,7 +300,9 @@ class Transaction:
     def _send(self, writes: Sequence[_Write]) -> None:
         """Send writes of a plain transaction, and go on without their results."""
         self._receive()
+        self._refuse_after_failure()
         if not self._begun:
+            self.connection.ensure_connection()
             self._begun, writes = True, [_Write("", _BEGIN), *writes]
         with self._failing(), self.connection.wrap_database_errors:
             pipelining.send(self.connection.connection, *_written_in_one([write.statement for write in writes]))
@@ -312,12 +314,11 @@ class Transaction:
         if writes:
             with self._failing(), self.connection.wrap_database_errors:
                 counts = pipelining.receive(self.connection.connection, len(writes))
-            _check_counts(writes, counts)
+                _check_counts(writes, counts)
 
     def _run(self, statements: Sequence[Statement]) -> list[_Result]:
         """Run statements, on MySQL in one round trip; the server stops at the first one that fails."""
-        if self._failed:
-            raise RuntimeError("A statement of this transaction has failed: nothing more may run in it.")
+        self._refuse_after_failure()
         if not statements:
             return []
         if self._waiting is not None:
@@ -333,12 +334,16 @@ class Transaction:
         finally:
             self._running = False
 
+    def _refuse_after_failure(self) -> None:
+        if self._failed:
+            raise RuntimeError("A statement of this transaction has failed: nothing more may run in it.")
+
     @contextmanager
     def _failing(self) -> Iterator[None]:
         """Let nothing more run after a statement that fails."""
         try:
             yield
-        except Error:
+        except (Error, RuntimeError):
             self._failed = True
             raise
 

@@ -1,6 +1,7 @@
 """Writes that are sent and not waited for: what is wrong with them is known before COMMIT, and undone."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID
@@ -40,6 +41,7 @@ def rename(tx: Transaction, wallets: Sequence[UUID], *sequences: int) -> None:
 
 def test_what_was_sent_is_committed_also_when_nothing_comes_after_it() -> None:
     wallets = two_wallets()
+    connection.close()  # nor must anything come before it
     transactions.run(lambda tx: rename(tx, wallets, 0, 0), plain=True)
     assert currencies(wallets) == {"USD"}
 
@@ -76,6 +78,32 @@ def test_a_statement_that_fails_undoes_the_others() -> None:
         transactions.run(twice, plain=True)
     assert transactions.classify(raised.value) is transactions.Fault.DUPLICATE
     assert currencies(wallets) == {"EUR"}
+
+
+def swallow(wallets: Sequence[UUID]) -> None:
+    """Let the first statement fail, and whoever runs it take no notice."""
+
+    def work(tx: Transaction) -> None:
+        with suppress(Error):
+            tx.execute("UPDATE there_is_no_such_table SET x = 1")
+        rename(tx, wallets, 0, 0)
+
+    transactions.run(work, plain=True)
+
+
+def test_nothing_is_sent_after_a_failed_statement() -> None:
+    wallets = two_wallets()
+    with pytest.raises(RuntimeError, match="nothing more may run"):
+        swallow(wallets)
+    assert currencies(wallets) == {"EUR"}
+
+
+def test_control_unless_it_is_refused_the_rest_is_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: after an error that undid the first half, the second half commits alone."""
+    wallets = two_wallets()
+    monkeypatch.setattr(Transaction, "_refuse_after_failure", lambda _tx: None)
+    swallow(wallets)
+    assert currencies(wallets) == {"USD"}
 
 
 def test_whoever_stops_while_results_are_due_undoes_it_and_the_connection_is_good() -> None:
