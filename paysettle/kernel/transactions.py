@@ -302,9 +302,9 @@ class Transaction:
         self._receive()
         self._refuse_after_failure()
         if not self._begun:
-            self.connection.ensure_connection()
             self._begun, writes = True, [_Write("", _BEGIN), *writes]
-        with self._failing(), self.connection.wrap_database_errors:
+        with self._running_ours(), self.connection.wrap_database_errors:
+            self.connection.ensure_connection()
             pipelining.send(self.connection.connection, *_written_in_one([write.statement for write in writes]))
         self._sent = writes
 
@@ -312,7 +312,7 @@ class Transaction:
         """Wait for the results of what was sent."""
         writes, self._sent = self._sent, ()
         if writes:
-            with self._failing(), self.connection.wrap_database_errors:
+            with self._running_ours(), self.connection.wrap_database_errors:
                 counts = pipelining.receive(self.connection.connection, len(writes))
                 _check_counts(writes, counts)
 
@@ -325,27 +325,24 @@ class Transaction:
             raise RuntimeError("Nothing may be read while writes are being put together.")
         self._receive()
         self.fetch_asked()
-        self._running = True
-        try:
-            with self._failing(), self.connection.cursor() as cursor:
-                return (
-                    _run_in_one(cursor, self._with_begin(statements)) if self.mysql else _run_each(cursor, statements)
-                )
-        finally:
-            self._running = False
+        with self._running_ours(), self.connection.cursor() as cursor:
+            return _run_in_one(cursor, self._with_begin(statements)) if self.mysql else _run_each(cursor, statements)
 
     def _refuse_after_failure(self) -> None:
         if self._failed:
             raise RuntimeError("A statement of this transaction has failed: nothing more may run in it.")
 
     @contextmanager
-    def _failing(self) -> Iterator[None]:
-        """Let nothing more run after a statement that fails."""
+    def _running_ours(self) -> Iterator[None]:
+        """Let statements of this object run, and none any more after one that fails."""
+        self._running = True
         try:
             yield
         except (Error, RuntimeError):
             self._failed = True
             raise
+        finally:
+            self._running = False
 
     def _with_begin(self, statements: Sequence[Statement]) -> Sequence[Statement]:
         if self._begun:
