@@ -38,6 +38,7 @@ CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 # --- What it is made of -----------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    "paysettle.commands.apps.CommandsConfig",  # before Django: it overrides two of its commands
     "paysettle.dashboard.apps.DashboardConfig",  # before unfold: it overrides the admin's front page
     "unfold.apps.BasicAppConfig",
     "paysettle.dashboard.apps.StaffAdminConfig",  # django.contrib.admin with our site
@@ -61,7 +62,6 @@ INSTALLED_APPS = [
     "paysettle.settlements.apps.SettlementsConfig",
     "paysettle.notifications.apps.NotificationsConfig",
     "paysettle.web.apps.WebConfig",
-    "paysettle.commands.apps.CommandsConfig",
 ]
 
 MIDDLEWARE = [

@@ -17,7 +17,8 @@ CLOSE_SCORE_MIN = 85.0
 
 MORE_EXPECTED_WORDS_MAX = 2
 MORE_KNOWN_WORDS_MAX = 4
-"""How many words more a name may have than the other: a list of names would be close to whoever has some of them."""
+"""How many words more a name may have than the other, `de la` and the like apart: a list of names would be close to
+whoever has some of them."""
 
 # fmt: off
 LEGAL_FORMS = frozenset({
@@ -30,6 +31,37 @@ LEGAL_FORMS = frozenset({
 # fmt: on
 
 _FILLERS = frozenset({"and", "und", "et", "e", "y"})
+_PARTICLES = _FILLERS | frozenset(
+    [
+        "al",
+        "bin",
+        "da",
+        "das",
+        "de",
+        "del",
+        "della",
+        "den",
+        "der",
+        "di",
+        "do",
+        "dos",
+        "dr",
+        "el",
+        "i",
+        "ibn",
+        "la",
+        "las",
+        "le",
+        "los",
+        "ten",
+        "ter",
+        "van",
+        "von",
+        "zu",
+        "zum",
+        "zur",
+    ]
+)
 _SPELLED = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "\u0131": "i", "&": " and "}
 )
@@ -93,8 +125,12 @@ def _are_close(one: list[str], other: list[str]) -> bool:
         return False
     if _resemble(" ".join(sorted(one)), " ".join(sorted(other))):
         return True
-    more = len(one) - len(other)
+    more = _weight(one) - _weight(other)
     return -MORE_KNOWN_WORDS_MAX <= more <= MORE_EXPECTED_WORDS_MAX and _is_shorter_form(*sorted([one, other], key=len))
+
+
+def _weight(words: list[str]) -> int:
+    return sum(word not in _PARTICLES for word in words)
 
 
 def _is_shorter_form(shorter: list[str], longer: list[str]) -> bool:

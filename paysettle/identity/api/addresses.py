@@ -7,6 +7,7 @@ from rest_framework.views import APIView
 
 from paysettle.api import body, schemas
 from paysettle.api.validators import Fields
+from paysettle.identity import mail_throttle
 from paysettle.identity.api.documents import ADDRESS_CHANGE, ADDRESS_CONFIRMATION, ADDRESS_ORDER, CODE_LENGTH_MAX
 from paysettle.identity.api.invitations import read_email
 from paysettle.identity.authentication import Needs, caller_of
@@ -32,6 +33,7 @@ class AddressChange(APIView):
         fields = Fields(body.read(request._request))
         email = read_email(fields)
         fields.check()
+        mail_throttle.take(request._request, what="address change", email=email)
         waiting = address_changes.ask(by=caller_of(request), email=email)
         return Response({"expires_at": times.show(waiting.expires_at)}, status=202)
 

@@ -72,7 +72,7 @@ class MemberRemove(APIView):
 class Leave(APIView):
     """The end of one's own membership."""
 
-    needs = Needs(post=None)  # whoever belongs to it may leave
+    needs = Needs(post=None, fresh=True)  # whoever belongs to it may leave
 
     @extend_schema(
         operation_id="leave_organisation",

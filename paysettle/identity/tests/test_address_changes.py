@@ -10,12 +10,16 @@ from allauth.account.models import EmailAddress
 from django.core import mail
 from django.utils import timezone
 
+from paysettle.api import throttling
 from paysettle.events.models import Event
-from paysettle.identity import address_mail, queries
+from paysettle.identity import address_mail, mail_throttle, queries
 from paysettle.identity.models import AddressChange, User
 from paysettle.identity.operations import address_changes, addresses
 from paysettle.identity.tests.app_client import AUTH, Answer, App, at_once, code_mailed_to
 from paysettle.identity.tests.people import Person, person
+from tests.companies import send
+from tests.people import person as customer
+from tests.throttled import as_in_production
 
 pytestmark = pytest.mark.money  # the unique digest is there because of MySQL
 
@@ -71,7 +75,7 @@ def test_with_both_codes_it_takes_the_place_of_the_old_one() -> None:
     assert App().sign_in(email=ana.who.email).status == 400
     assert App().sign_in(email=ana.email).status == 200
     other = person("ben")
-    addresses.verify(by=other.user, email=ana.who.email)  # the old one is free
+    assert addresses.is_free(by=other.user, email=ana.who.email), "the old one is anybody's"
     assert ana.confirm().code == "no_address_change", "the codes are good for once"
 
 
@@ -200,3 +204,22 @@ def test_there_is_no_other_way() -> None:
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         assert app.call(method, f"{AUTH}/account/email", {"email": new_address()}).status in {400, 404}
     assert queries.people_with_verified_address(ana.email) == [ana.user]
+
+
+def asked_in_a_row(most: int) -> list[int]:
+    """Let several people at one place ask for one address, which is nobody's of them; return the answers."""
+    wanted = new_address()
+    with as_in_production():
+        return [send(customer("eve"), "POST", PATH, {"email": wanted}).status for _ in range(most + 1)]
+
+
+def test_mails_to_an_address_are_counted_whoever_asks() -> None:
+    most = throttling.MAIL_FROM_ADDRESS.most
+    assert asked_in_a_row(most) == [202] * most + [429]
+
+
+def test_control_unless_they_are_counted_anybody_gets_any_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug, which was one: each account has a pause of its own, and anybody has any number of accounts."""
+    monkeypatch.setattr(mail_throttle, "take", lambda *_, **__: None)
+    most = throttling.MAIL_FROM_ADDRESS.most
+    assert asked_in_a_row(most) == [202] * (most + 1)

@@ -31,6 +31,8 @@ PEOPLE = [
     ("Ana Silva", "Ana Maria Silva", CLOSE),
     ("Ana M. Silva", "Ana Maria Silva", CLOSE),
     ("Katherine Johnson", "Catherine Johnson", CLOSE),
+    ("Hans-Peter von der Mühlen", "Dr. Hans-Peter von der Mühlen zu Weissenfels", CLOSE),
+    ("Carmen Fernandez", "Carmen Fernandez de la Vega", CLOSE),
     ("Ana Silva", "Ana Costa", NONE),
     ("Ana", "Ana Silva", NONE),
     ("Silva", "Ana Silva", NONE),
@@ -95,6 +97,7 @@ def test_a_name_may_be_longer_than_the_one_that_is_known_and_far_shorter() -> No
     long = "Ana Maria Rodrigues Silva"
     assert compare(long, "Ana Silva", is_organisation=False) == CLOSE
     assert compare("Ana Silva", f"{long} Costa Santos", is_organisation=False) == CLOSE
+    assert compare("Carmen Fernandez", "María del Carmen Fernández de la Vega Sanz", is_organisation=False) == CLOSE
 
 
 def test_control_without_a_bound_a_list_is_close_to_whoever_has_one_of_the_names(

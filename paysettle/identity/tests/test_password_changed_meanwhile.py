@@ -9,9 +9,9 @@ from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 
 from paysettle.events.models import Event
-from paysettle.identity import browser_sessions, pending_sign_in
+from paysettle.identity import browser_sessions, pending_sign_in, personal
 from paysettle.identity.models import LoginSession, User
-from paysettle.identity.operations import passwords, sessions
+from paysettle.identity.operations import passwords, people, sessions
 from paysettle.identity.session_store import SessionStore
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, at_once, code_mailed_to
 from paysettle.identity.tests.people import Person, person
@@ -204,6 +204,49 @@ def test_control_unless_the_session_is_asked_for_again_it_does(monkeypatch: pyte
     monkeypatch.setattr(passwords, "_require_unchanged", lambda *_, **__: None)
     change(phone)
     assert App().sign_in(NEW, username=ana.handle).status == 200
+
+
+def reset_while(meanwhile: Callable[[Person], None], monkeypatch: pytest.MonkeyPatch) -> tuple[Person, Answer]:
+    """Use a code for a reset; something happens after it was found right and before there is another password."""
+    ana, app = person("ana"), App()
+    app.call("POST", f"{AUTH}/auth/password/request", {"email": ana.email})
+
+    def slow(password: str) -> str:
+        meanwhile(ana)
+        return make_password(password)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passwords, "make_password", slow)
+        body = {"key": code_mailed_to(ana.email), "password": NEW}
+        return ana, app.call("POST", f"{AUTH}/auth/password/reset", body)
+
+
+def take_another_address(who: Person) -> None:
+    personal.keep_email(who.user, f"new.{who.email}")
+
+
+def be_disabled(who: Person) -> None:
+    people.disable(by=person("sam", staff=True).caller, user_id=who.user.id, reason="a test")
+
+
+MEANWHILE = {"address_changed_meanwhile": take_another_address, "person_disabled": be_disabled}
+
+
+@pytest.mark.parametrize("code", MEANWHILE)
+def test_a_reset_is_nothing_when_the_address_or_the_account_ends_meanwhile(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, refused = reset_while(MEANWHILE[code], monkeypatch)
+    assert refused.code == code
+    assert User.objects.get(id=ana.user.id).check_password(PASSWORD)
+
+
+@pytest.mark.parametrize("code", MEANWHILE)
+def test_control_unless_it_is_asked_once_more_under_the_lock(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug, which was one: whoever reads the former mailbox sets the password."""
+    monkeypatch.setattr(passwords, "_require_unchanged", lambda *_, **__: None)
+    ana, _ = reset_while(MEANWHILE[code], monkeypatch)
+    assert User.objects.get(id=ana.user.id).check_password(NEW)
 
 
 def test_a_reset_during_a_change_is_refused_and_its_code_stays_good(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,7 @@ def requests_of(firm: Company) -> dict[str, Request]:
         "revoke_invitation": (f"{firm.path}/invitations/{identifiers.show('inv', invited.id)}/revoke", None, {}),
         "change_member_role": (f"{firm.path}/members/{member}/role", {"role": "viewer"}, {}),
         "hand_over_organisation": (f"{firm.path}/hand-over", {"member": member}, {}),
+        "leave_organisation": (f"{firm.path}/leave", None, {}),
         "remove_member": (f"{firm.path}/members/{member}/remove", None, {}),
         "set_member_limit": (f"{firm.path}/members/{member}/limits", {"currency": "EUR", "per_day": 1}, {}),
         "set_approval_policy": (policy, {"time_zone": "UTC", "rules": []}, {"If-Match": _etag(firm, policy)}),
