@@ -39,6 +39,7 @@ WRONG_CODE = Limit("wrong.code", 5, 5 * MINUTE_S)
 
 # Wrong codes of mails, by the mail; as many as allauth takes one after the other.
 MAILED_CODE = Limit("mailed-code", 3, HOUR_S)
+USED_CODE = Limit("used-code", 1, DAY_S)
 
 # By person.
 INVITATION = Limit("invitation", 100, DAY_S)

@@ -1,12 +1,11 @@
-"""The codes of mails: three attempts at each, however many come at once, and each good for once.
+"""The codes of mails: three attempts at each, however many come at once.
 
 allauth notes wrong attempts in the session, where attempts at the same moment overwrite each other's note, and of which
 a renewal at the same moment makes another one. So each is counted, before its code is compared, by a counter that all
-processes share, and uncounted unless the code was wrong; and what a code was mailed for is done once.
+processes share, and uncounted unless the code was wrong.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -22,17 +21,9 @@ from paysettle.identity.api.allauth_views import Refusing
 from paysettle.kernel import throttles
 from paysettle.kernel.throttles import Throttled
 
-_SPENT = "mailed code"
-_A_DAY = timedelta(days=1)  # longer than any code lives
-_DONE = {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}
-"""What allauth answers when the code was right: signed in, or what is still to be done for that."""
-
 
 class CountingAttempts:
-    """The part of allauth's views that takes the code of a mail.
-
-    One attempt too many ends what it was mailed for, and so does the one that has done it.
-    """
+    """The part of allauth's views that takes the code of a mail. One attempt too many ends what it was mailed for."""
 
     process_class: type[EmailVerificationProcess | PasswordResetVerificationProcess]
     process: Any
@@ -42,18 +33,16 @@ class CountingAttempts:
         process = self.process_class.resume(request)
         if process is None:
             return self._by_allauth(request, *args, **kwargs)
-        wrong_before, subject = process.state["failed_attempts"], _subject(process.state)
+        wrong_before = process.state["failed_attempts"]
         try:
-            slot = throttles.take(throttling.MAILED_CODE, subject)
+            slot = throttles.take(throttling.MAILED_CODE, subject(process.state))
         except Throttled:
-            return _ended(process)
-        if throttles.is_marked(_SPENT, subject):
-            return _ended(process)
+            process.abort()
+            conflict: HttpResponseBase = ConflictResponse(request)
+            return conflict
         answer = self._by_allauth(request, *args, **kwargs)
         if self.process is None or self.process.state["failed_attempts"] == wrong_before:
             throttles.give_back(slot)
-        if request.method == "POST" and answer.status_code in _DONE:
-            throttles.mark(_SPENT, subject, life=_A_DAY)
         return answer
 
     def _by_allauth(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -61,14 +50,8 @@ class CountingAttempts:
         return answer
 
 
-def _ended(process: Any) -> HttpResponseBase:
-    process.abort()
-    conflict: HttpResponseBase = ConflictResponse(process.request)
-    return conflict
-
-
-def _subject(state: Mapping[str, Any]) -> str:
-    """Return what attempts are counted for: the code, in whatever session a copy of what is kept of it is.
+def subject(state: Mapping[str, Any]) -> str:
+    """Return what is counted for a code: itself, in whatever session a copy of what allauth keeps of it is.
 
     A session that is renewed at the same moment gets another key, and keeps what it had read.
     """

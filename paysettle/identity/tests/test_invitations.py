@@ -31,7 +31,7 @@ from paysettle.identity.operations.invitations import (
 from paysettle.identity.roles import Role
 from paysettle.identity.standing import NotPermitted, PartyDisabled
 from paysettle.identity.tests.app_client import at_once
-from paysettle.kernel import identifiers
+from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.identifiers import SYSTEM
 from tests.companies import Company, company, send
@@ -176,7 +176,7 @@ def test_it_is_for_whoever_has_verified_the_address() -> None:
     with pytest.raises(InvitationForAnother):
         accept(eve, token)
     assert list(firm.roles().values()) == ["owner"]
-    addresses.verify(by=eve.user, email=email)
+    transactions.run(lambda tx: addresses.attach(eve.user, email, at=tx.read_clock()))
     assert accept(eve, token).role == "payer"
 
 

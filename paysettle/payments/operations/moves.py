@@ -14,6 +14,7 @@ from uuid import UUID
 from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity import step_up
+from paysettle.identity.blocks import Blocks
 from paysettle.identity.caller import Caller
 from paysettle.identity.limits import Limits
 from paysettle.identity.roles import Permission
@@ -150,7 +151,9 @@ class _MoveBook(Book[PaymentMove]):
         )
         parties = {party for p in self._payments.values() for party in (p.terms.payer_id, p.terms.payee_id)}
         self._standing = Standing(tx, [item.by for item, _ in prepared], parties)
-        self._approval_rows = tx.ask(_APPROVALS, {p.id.bytes for p in self._payments.values() if p.terms.approval})
+        waiting = [p for p in self._payments.values() if p.terms.approval]
+        self._approval_rows = tx.ask(_APPROVALS, {p.id.bytes for p in waiting})
+        self._blocks = Blocks(tx, [(p.terms.payee_id, p.terms.payer_id) for p in waiting])
         self._approvals: list[tuple[Any, ...]] = []
         self._refunds: list[tuple[Any, ...]] = []
 
@@ -233,7 +236,9 @@ class _MoveBook(Book[PaymentMove]):
         approval = _approval_of(payment.terms)
         told: list[dict[str, Any]] = []
         if len(approved_by) + 1 >= approval.demand.approvers:
-            if not self._standing.party(payment.terms.payee_id).active:
+            payer_id, payee_id = payment.terms.payer_id, payment.terms.payee_id
+            is_kept_away = approval.hold_for is not None and self._blocks.keeps_away(payee_id, payer_id)
+            if is_kept_away or not self._standing.party(payee_id).active:
                 raise PayeeUnavailable
             if approval.hold_for is None:
                 told = self._pay(payment, wallets, event_id, now)

@@ -7,8 +7,9 @@ from unittest.mock import patch
 
 import pytest
 
+from paysettle.identity.blocks import Blocks
 from paysettle.identity.caller import Caller
-from paysettle.identity.operations import members, parties
+from paysettle.identity.operations import contacts, members, parties
 from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError
@@ -23,7 +24,7 @@ from paysettle.payments.operations.moves import move_payment
 from paysettle.payments.operations.preview import preview
 from paysettle.settlements.lifecycle import Verb
 from paysettle.settlements.operations.moves import move_settlement
-from tests import machines
+from tests import machines, spoilt
 from tests.approvals import approve, let_it_be_late, limit, policy, reject, withdraw
 from tests.companies import Company, company, send
 from tests.money import balance, books_are_right
@@ -404,6 +405,28 @@ def test_a_settlement_has_one_approval_and_is_refused_where_more_are_wanted(firm
     assert approve_settlement(firm.admin, one).document()["state"] == "settled"
     assert refused(lambda: approve_settlement(firm.admin, two)) == "more_approvals_needed"
     books_are_right(firm.owner, firm.ben)
+
+
+def held_and_approved(firm: Firm) -> str:
+    """Let a member order a hold that waits; the payee keeps the organisation away before it is approved."""
+    policy(firm.company, (100, 1))
+    held = authorise(firm.payer, firm.ben, 100).document()["id"]
+    paid = pay(firm.payer, firm.ben, 100).document()["id"]
+    contact = contacts.keep(by=firm.ben.caller, reference=firm.payer.handle, name="")
+    contacts.block(by=firm.ben.caller, contact_id=contact.id)
+    assert approve(firm.admin, paid).document()["state"] == "completed", "what arrives harms nobody"
+    return spoilt.code(approve(firm.admin, held))
+
+
+def test_a_hold_that_waited_is_none_for_whoever_keeps_its_payer_away(firm: Firm) -> None:
+    assert held_and_approved(firm) == "payee_unavailable"
+    books_are_right(firm.owner, firm.ben)
+
+
+def test_control_unless_it_is_asked_again_the_hold_is_there(firm: Firm) -> None:
+    """The planted bug, which was one: blocks are asked about when the hold is ordered and not when it begins."""
+    with patch.object(Blocks, "keeps_away", lambda _blocks, _owner, _party: False):
+        assert held_and_approved(firm) == "ok"
 
 
 def test_a_key_gives_no_approval_of_a_settlement_that_needs_one(firm: Firm) -> None:
