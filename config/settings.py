@@ -131,7 +131,7 @@ SESSION_IDLE_S = env.integer("SESSION_IDLE_S", 14 * 24 * 3600, least=600, most=9
 SESSION_COOKIE_AGE = SESSION_LIFE_S
 SECOND_FACTOR_FOR_ALL = env.boolean("SECOND_FACTOR_FOR_ALL", default=False)  # staff need one in any case
 STEP_UP_MAX_AGE_S = env.integer("STEP_UP_MAX_AGE_S", 600, least=60, most=3600)
-STEP_UP_PAYMENT_MINOR = env.integer("STEP_UP_PAYMENT_MINOR", 0, least=0, most=10**15)  # 0: no payment needs it
+STEP_UP_PAYMENT_MINOR = env.integer("STEP_UP_PAYMENT_MINOR", 10**6, least=0, most=10**15)  # 0: no payment needs it
 API_KEY_DAYS_MAX = env.integer("API_KEY_DAYS_MAX", 365, least=1, most=3650)
 JWT_KEYS_FILE = env.text("JWT_KEYS_FILE") or str(VAR_DIR / "jwt-keys.json")
 

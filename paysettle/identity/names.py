@@ -31,37 +31,12 @@ LEGAL_FORMS = frozenset({
 # fmt: on
 
 _FILLERS = frozenset({"and", "und", "et", "e", "y"})
-_PARTICLES = _FILLERS | frozenset(
-    [
-        "al",
-        "bin",
-        "da",
-        "das",
-        "de",
-        "del",
-        "della",
-        "den",
-        "der",
-        "di",
-        "do",
-        "dos",
-        "dr",
-        "el",
-        "i",
-        "ibn",
-        "la",
-        "las",
-        "le",
-        "los",
-        "ten",
-        "ter",
-        "van",
-        "von",
-        "zu",
-        "zum",
-        "zur",
-    ]
-)
+# fmt: off
+_PARTICLES = _FILLERS | {
+    "al", "bin", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos", "dr", "el", "i", "ibn", "la",
+    "las", "le", "los", "ten", "ter", "van", "von", "zu", "zum", "zur",
+}
+# fmt: on
 _SPELLED = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "\u0131": "i", "&": " and "}
 )
