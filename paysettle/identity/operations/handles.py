@@ -68,10 +68,10 @@ def check_not_reserved(handle: str) -> None:
 
 def check_free(handle: str) -> None:
     """Raise HandleTaken or HandleLookalike for a handle that nobody can have any more."""
-    if Party.objects.filter(handle=handle).exists():
-        raise HandleTaken
-    if Party.objects.filter(handle_skeleton=handles.skeleton(handle)).exists():
-        raise HandleLookalike
+    # One look for both: between two, somebody else may take it. A handle's own skeleton is among those like it.
+    alike = Party.objects.filter(handle_skeleton=handles.skeleton(handle)).values_list("handle", flat=True).first()
+    if alike is not None:
+        raise HandleTaken if alike == handle else HandleLookalike
 
 
 def open_party(*, kind: PartyKind, handle: str, version: int, at: datetime) -> Party:
