@@ -262,9 +262,8 @@ class Transaction:
         """Undo a plain transaction, as far as the connection still lets us: the server undoes what is cut off."""
         if self._begun:
             try:
-                if self._sent:
-                    with suppress(RuntimeError):
-                        self._receive()
+                with suppress(RuntimeError):
+                    self._receive()
                 self.connection.rollback()
             except Error:
                 self.connection.close()

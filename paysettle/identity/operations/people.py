@@ -2,9 +2,8 @@
 
 from uuid import UUID
 
-from paysettle.identity import standing
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import AdminVerb, LoginSession, Party, PartyState, SessionEnd, User
+from paysettle.identity.models import AdminVerb, LoginSession, SessionEnd, User
 from paysettle.identity.operations import live_keys, recording, sessions, staff
 from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers, transactions
@@ -66,8 +65,7 @@ def _set_active(*, by: Caller, user_id: UUID, active: bool, reason: str) -> None
         user = staff.lock(user_id)
         needed = staff.needed_to_touch(user, StaffPermission.PERSON_DISABLE)
         stored_reason = recording.check_staff(by, needed, reason=reason)
-        if Party.objects.filter(id=user.own_party_id, state=PartyState.CLOSED).exists():
-            raise standing.PartyClosed
+        staff.check_not_closed(user)
         if user.is_active == active:
             return
         if not active:

@@ -67,6 +67,12 @@ def lock(user_id: UUID) -> User:
     return locked[user_id]
 
 
+def check_not_closed(user: User) -> None:
+    """Raise PartyClosed if the person has closed their account."""
+    if Party.objects.filter(id=user.own_party_id, state=PartyState.CLOSED).exists():
+        raise standing.PartyClosed
+
+
 def needed_to_touch(user: User, otherwise: StaffPermission) -> StaffPermission:
     """Return what it takes to keep a person out or let them in: staff are touched by those who manage staff."""
     return StaffPermission.STAFF_MANAGE if user.staff_role else otherwise
@@ -100,8 +106,8 @@ def _set_role(*, by: Caller, user_id: UUID, role: str, verb: AdminVerb, reason: 
         stored_reason = recording.check_staff(by, StaffPermission.STAFF_MANAGE, reason=reason)
         if by.user_id == user.id:
             raise OwnStaffRole
-        if role and Party.objects.filter(id=user.own_party_id, state=PartyState.CLOSED).exists():
-            raise standing.PartyClosed
+        if role:
+            check_not_closed(user)
         before = user.staff_role
         if before == role:
             return
