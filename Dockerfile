@@ -6,7 +6,7 @@ RUN useradd --system --uid 10001 --home-dir /var/lib/paysettle --create-home pay
 WORKDIR /srv/paysettle
 
 COPY requirements.lock .
-RUN python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
+RUN python -m pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 
 COPY manage.py ./
 COPY config config

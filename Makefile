@@ -62,7 +62,7 @@ bench-full: .venv/dev
 	@$(PY) -m bench --full $(ARGS)
 
 LOCK = UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml
+	--generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command "make lock" pyproject.toml
 lock: .venv/dev
 	@$(LOCK) -o requirements.lock
 	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock

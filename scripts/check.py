@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,8 +26,14 @@ _PRODUCTION = {"DEBUG": "0", "SECRET_KEY": "0123456789" * 6 + "abcdef!", "PUBLIC
 
 def run(name: str) -> subprocess.CompletedProcess[str]:
     """Run one check and return what it printed."""
-    environment = {**os.environ, **(_PRODUCTION if name == "deploy" else _DEVELOPMENT)}
-    return subprocess.run(CHECKS[name], cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        own = {"PAYSETTLE_VAR": folder, "JWT_KEYS_FILE": f"{folder}/jwt-keys.json"}
+        environment = {**os.environ, **own, **(_PRODUCTION if name == "deploy" else _DEVELOPMENT)}
+        if name == "deploy":  # of an installation that has its keys
+            subprocess.run(
+                [sys.executable, "manage.py", "jwt_keys", "create", "-v0"], cwd=ROOT, env=environment, check=True
+            )
+        return subprocess.run(CHECKS[name], cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
 
 
 def main() -> int:

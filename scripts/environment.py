@@ -42,7 +42,9 @@ def main(lock):
         sys.stderr.write("Making the virtual environment in .venv ...\n")
         _run([sys.executable, "-m", "venv", "--clear", FOLDER])
     sys.stderr.write("Installing the packages of %s (once; about half a minute) ...\n" % lock)
-    _run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", path])
+    # The lock file names everything: what the registry has new must not be looked at.
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+    _run([*pip, "-r", path])
     with open(_stamp(lock), "w") as file:
         file.write(wanted)
 

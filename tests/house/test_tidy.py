@@ -2,9 +2,12 @@
 
 import re
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from paysettle.commands.documents import every_error
 
@@ -61,6 +64,28 @@ def test_lock_files_name_no_host() -> None:
     for lock in ROOT.glob("requirements*.lock"):
         assert "://" not in lock.read_text()
         assert "--hash=sha256:" in lock.read_text()
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_lock_files_pin_every_extra_that_is_asked_for(lock: str) -> None:
+    """Asked for `name[extra]` and given `name==1`, pip takes the newest release for a candidate, and refuses it."""
+    pinned = {}
+    for line in re.findall(r"^[a-z0-9].*==.*$", (ROOT / lock).read_text(), re.MULTILINE):
+        found = Requirement(line.rstrip(" \\"))
+        pinned[canonicalize_name(found.name)] = found
+    asked = [
+        one
+        for name, found in pinned.items()
+        if found.marker is None or found.marker.evaluate()
+        for one in map(Requirement, metadata.requires(name) or ())
+        if one.extras and any(_applies(one, extra) for extra in ("", *found.extras))
+    ]
+    assert [str(one) for one in asked if not one.extras <= pinned[canonicalize_name(one.name)].extras] == []
+    assert "pyjwt" in {canonicalize_name(one.name) for one in asked}  # or nothing was tested
+
+
+def _applies(requirement: Requirement, extra: str) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def test_every_file_is_committed_or_ignored() -> None:
