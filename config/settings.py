@@ -235,7 +235,9 @@ def _staff_link(title: str, icon: str, name: str, permission: str | None = None)
     return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}"), "permission": permission}
 
 
-_PEOPLE, _MONEY = "paysettle.dashboard.permissions.sees_people", "paysettle.dashboard.permissions.sees_money"
+_PEOPLE, _MONEY, _AUDIT = (
+    f"paysettle.dashboard.permissions.{name}" for name in ("sees_people", "sees_money", "sees_what_happened")
+)
 
 
 UNFOLD = {
@@ -285,6 +287,13 @@ UNFOLD = {
                     _staff_link("Transfers", "swap_horiz", "ledger_transfer_changelist", _MONEY),
                     _staff_link("Treasury moves", "account_balance", "payments_treasurymove_changelist", _MONEY),
                     _staff_link("Verifications", "verified", "dashboard_verifierrun_changelist", _MONEY),
+                ],
+            },
+            {
+                "title": "What happened",
+                "items": [
+                    _staff_link("Events", "history", "events_event_changelist", _AUDIT),
+                    _staff_link("Look-ups", "search", "identity_lookup_changelist", _AUDIT),
                 ],
             },
         ],

@@ -19,7 +19,8 @@ STARTER = """\
 #!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
 machine=$(ls -d /lib/*-linux-gnu /usr/lib/*-linux-gnu /lib64 /usr/lib64 2>/dev/null | tr '\\n' ':')
-unpacked=$(ls -d "$here"/usr/lib/*-linux-gnu "$here"/lib/*-linux-gnu 2>/dev/null | tr '\\n' ':')
+unpacked=$(ls -d "$here"/usr/lib/*-linux-gnu "$here"/lib/*-linux-gnu "$here"/usr/lib/*-linux-gnu/*/ 2>/dev/null |
+    tr '\\n' ':')  # some packages keep libraries of theirs in a folder below
 export LD_LIBRARY_PATH="$machine$unpacked"
 [ -d /etc/fonts ] || export FONTCONFIG_FILE="$here/etc/fonts/fonts.conf"
 export XDG_DATA_HOME="$here/usr/share"  # where fontconfig looks for fonts beside those of the machine
@@ -62,7 +63,7 @@ def _fetched() -> Path:
     """Return the starter of a fetched Chromium, fetching it first if need be."""
     root = unpacked(Recipe("Chromium", suite=_suite(), packages=("chromium-headless-shell",)))
     starter = root / "chromium"
-    if not starter.exists():
+    if not starter.exists() or starter.read_text() != STARTER:
         part = root / f"chromium.{os.getpid()}"
         part.write_text(STARTER)
         part.chmod(0o755)

@@ -30,9 +30,8 @@ def run(name: str) -> subprocess.CompletedProcess[str]:
         own = {"PAYSETTLE_VAR": folder, "JWT_KEYS_FILE": f"{folder}/jwt-keys.json"}
         environment = {**os.environ, **own, **(_PRODUCTION if name == "deploy" else _DEVELOPMENT)}
         if name == "deploy":  # of an installation that has its keys
-            subprocess.run(
-                [sys.executable, "manage.py", "jwt_keys", "create", "-v0"], cwd=ROOT, env=environment, check=True
-            )
+            keys = [sys.executable, "manage.py", "jwt_keys", "create"]
+            subprocess.run(keys, cwd=ROOT, env=environment, capture_output=True, check=True)
         return subprocess.run(CHECKS[name], cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
 
 

@@ -89,7 +89,7 @@ class SinceFilter(SimpleListFilter):
     parameter_name = "days"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:  # noqa: ARG002
-        self._time_field = model_admin.time_field
+        self._time_field, self._id_field = model_admin.time_field, model_admin.id_field
         return [("1", "today"), ("7", "last 7 days"), ("30", "last 30 days"), ("90", "last 90 days")]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":  # noqa: ARG002
@@ -99,4 +99,4 @@ class SinceFilter(SimpleListFilter):
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         since = today - timedelta(days=int(value) - 1)
         # The range of ids makes it a range of the primary key; the field itself says what is shown.
-        return queryset.filter(**{"id__gte": first_id_since(since), f"{self._time_field}__gte": since})
+        return queryset.filter(**{f"{self._id_field}__gte": first_id_since(since), f"{self._time_field}__gte": since})

@@ -27,3 +27,8 @@ def sees_people(request: HttpRequest) -> bool:
 def sees_money(request: HttpRequest) -> bool:
     """Tell whether the lists of money are for whoever looks; the navigation asks."""
     return may(request, StaffPermission.MONEY_READ)
+
+
+def sees_what_happened(request: HttpRequest) -> bool:
+    """Tell whether the event log and the look-ups are for whoever looks; the navigation asks."""
+    return may(request, StaffPermission.AUDIT_READ)

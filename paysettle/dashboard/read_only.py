@@ -52,12 +52,13 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
     """A list of records, newest first, and a page for each.
 
     `name` is the heading of the list, `needs` what it takes to look at it. `fields` names the methods whose values the
-    page of a record shows, `time_field` the field that its filter by time looks at.
+    page of a record shows, `time_field` the field that its filter by time looks at, `id_field` the id in order of time.
     """
 
     name = ""
     needs: StaffPermission
     time_field = ""
+    id_field = "id"
 
     actions = None
     change_form_template = "dashboard/record.html"

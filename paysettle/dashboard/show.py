@@ -53,6 +53,11 @@ def code(text: str) -> SafeString:
     return format_html('<code class="id">{}</code>', text)
 
 
+def text(lines: str) -> SafeString:
+    """Return a text of several lines in the type of code."""
+    return format_html('<pre class="lines">{}</pre>', lines)
+
+
 def amount(amount_minor: int, currency: str) -> SafeString:
     """Return an amount that can be compared with those above and below it."""
     return format_html('<span class="amount">{}</span>', str(Money(amount_minor, currency)))

@@ -129,6 +129,7 @@ class StaffPermission(StrEnum):
 
     PEOPLE_READ = "people.read"
     MONEY_READ = "money.read"
+    AUDIT_READ = "audit.read"
     SESSIONS_END = "sessions.end"
     PERSON_DISABLE = "person.disable"
     PARTY_DISABLE = "party.disable"
@@ -145,6 +146,7 @@ STAFF_TABLE: dict[StaffRole, frozenset[StaffPermission]] = {
     StaffRole.SUPPORT: frozenset({StaffPermission.PEOPLE_READ, StaffPermission.SESSIONS_END}),
     StaffRole.RISK_REVIEWER: _READ_ALL
     | {
+        StaffPermission.AUDIT_READ,
         StaffPermission.SESSIONS_END,
         StaffPermission.PERSON_DISABLE,
         StaffPermission.PARTY_DISABLE,
@@ -153,7 +155,7 @@ STAFF_TABLE: dict[StaffRole, frozenset[StaffPermission]] = {
     StaffRole.FINANCE_OPERATOR: _READ_ALL
     | {StaffPermission.WALLET_FREEZE, StaffPermission.WALLET_CLOSE, StaffPermission.BOOKS_VERIFY},
     StaffRole.ADMINISTRATOR: frozenset(StaffPermission),
-    StaffRole.AUDITOR: _READ_ALL,
+    StaffRole.AUDITOR: _READ_ALL | {StaffPermission.AUDIT_READ},
 }
 
 

@@ -78,6 +78,7 @@ def test_the_front_page_and_the_navigation_show_what_is_for_a_role(
     page = text(browsers[role].get(reverse("admin:index")))
     sees_money = TABLE.opens(role, "payments_payment")
     assert ("Moved between parties" in page) == (reverse("admin:payments_payment_changelist") in page) == sees_money
+    assert (reverse("admin:events_event_changelist") in page) == TABLE.opens(role, "events_event")
     assert ("Verify now" in page) == TABLE.opens(role, "verify")
     assert reverse("admin:identity_user_changelist") in page
 
@@ -91,6 +92,15 @@ def test_support_sees_no_amount_of_a_person_or_party(browsers: dict[StaffRole, C
     for url in (record_url(seen.ana.user), record_url(seen.records[1])):
         assert "Wallets" in text(browsers[StaffRole.AUDITOR].get(url))
         assert "Wallets" not in text(browsers[StaffRole.SUPPORT].get(url))
+
+
+def test_who_somebody_keeps_or_blocks_is_for_those_who_look_into_it(
+    browsers: dict[StaffRole, Client], seen: Sights
+) -> None:
+    for role, sees in ((StaffRole.AUDITOR, True), (StaffRole.FINANCE_OPERATOR, False), (StaffRole.SUPPORT, False)):
+        page = text(browsers[role].get(record_url(seen.records[1])))
+        assert ("Contacts" in page) == sees, role
+        assert "Benny of the canary" not in page
 
 
 def _deeds(of: Person, ben: Person) -> dict[str, tuple[str, dict[str, str]]]:

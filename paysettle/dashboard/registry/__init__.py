@@ -4,4 +4,4 @@ This is the one place of the dashboard that imports the models of other slices: 
 only reads them.
 """
 
-from paysettle.dashboard.registry import money, people, settlements, verifications, wallets  # noqa: F401 - each registers
+from paysettle.dashboard.registry import audit, money, people, settlements, verifications, wallets  # noqa: F401 - each registers

@@ -129,6 +129,7 @@ class PartyAdmin(StandingAdmin):
             related.limits(record.id),
             related.approval_rules(record.id),
             related.api_keys(record.id),
+            related.contacts(record.id),
             related.admin_actions(record.id),
         ]
 

@@ -12,6 +12,7 @@ from paysettle.identity.limits import read_rules
 from paysettle.identity.models import (
     AdminAction,
     ApprovalPolicy,
+    Contact,
     Invitation,
     LoginSession,
     MemberLimit,
@@ -183,6 +184,24 @@ def api_keys(party_id: UUID) -> Table:
             ]
             for key in identity.api_keys_of(party_id).order_by("-created_at", "-id")[:SHOWN_MAX]
         ],
+    )
+
+
+def contacts(party_id: UUID) -> Table:
+    """Return whom a party keeps in its list or keeps away, the newest first; the names it gave them are its own."""
+    found = Contact.objects.filter(owner_id=party_id).select_related("party").order_by("-created_at", "-id")
+    return Table(
+        "Contacts",
+        ["Party", "State", "Since"],
+        [
+            [
+                show.record(contact.party, contact.party.handle),
+                show.state("blocked" if contact.is_blocked else "kept"),
+                show.moment(contact.created_at),
+            ]
+            for contact in found[:SHOWN_MAX]
+        ],
+        needs=StaffPermission.AUDIT_READ,
     )
 
 

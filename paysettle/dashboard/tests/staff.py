@@ -11,8 +11,9 @@ from django.urls import reverse
 
 from paysettle.dashboard import operations
 from paysettle.dashboard.models import VerifierRun
+from paysettle.events.models import Event
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Organisation, Party, User
+from paysettle.identity.models import LookUp, Organisation, Party, User
 from paysettle.identity.operations import invitations, sessions
 from paysettle.identity.roles import Role, StaffRole
 from paysettle.kernel import identifiers
@@ -81,6 +82,8 @@ class Sights:
             VerifierRun.objects.order_by("-id")[0],
             Organisation.objects.get(party_id=self.firm.party.id),
             self.firm.member(self.ana),
+            Event.objects.get(stream=identifiers.show("pay", payment.id), stream_version=1),
+            LookUp.objects.get(user_id=self.ana.user.id, kind="find"),
         ]
 
 
@@ -104,6 +107,8 @@ def sights() -> Sights:
     )
     assert lane.call(move_settlement, order).status == 201
     operations.verify_now(by=Caller(party_id=identifiers.SYSTEM, operator="tests"))
+    assert InProcess(ana).post("/api/v1/payees/find", {"handle": ben.handle}).status == 200
+    assert InProcess(ana).post("/api/v1/contacts", {"party": ben.handle, "name": "Benny of the canary"}).status == 201
     firm = company(ana)
     invitations.make(by=firm.acted_for_by(ana).caller, email=ben.email, role=Role.PAYER)
     return Sights(ana, ben, firm)

@@ -47,6 +47,8 @@ def the_record(seen: Sights, model: type[Model]) -> Model:
 def test_only_these_tables_can_be_looked_at() -> None:
     assert [model._meta.label for model in registered()] == [
         "dashboard.VerifierRun",
+        "events.Event",
+        "identity.LookUp",
         "identity.Membership",
         "identity.Organisation",
         "identity.Party",
@@ -127,7 +129,7 @@ def test_a_password_cannot_be_guessed_through_a_filter(staff: Client) -> None:
 
 
 def test_ids_amounts_and_history_are_for_people_to_read(staff: Client, seen: Sights) -> None:
-    _, party, payment, _, transfer, move, _, _, settlement, _, _, _ = seen.records
+    _, party, payment, _, transfer, move, _, _, settlement, *_ = seen.records
     paid = text(staff.get(record_url(payment)))
     assert identifiers.show("pay", payment.pk) in paid
     assert "12.50 EUR" in paid

@@ -5,6 +5,7 @@ from django.db.models import Model
 from django.test import Client
 
 from paysettle.dashboard.tests.staff import Sights, browser_of, list_url, member, record_url, sights, text
+from paysettle.events.models import Event
 from paysettle.identity.models import Party, User
 from paysettle.kernel import identifiers
 from paysettle.ledger.models import Transfer
@@ -42,7 +43,7 @@ def test_people_and_parties(staff: Client, seen: Sights) -> None:
 
 
 def test_organisations_and_memberships(staff: Client, seen: Sights) -> None:
-    organisation, membership = seen.records[-2:]
+    organisation, membership = seen.records[-4:-2]
     firm = seen.firm
     for term in (firm.party.handle, firm.id, "padaria cent"):
         assert finds(staff, organisation, q=term)
@@ -55,6 +56,23 @@ def test_organisations_and_memberships(staff: Client, seen: Sights) -> None:
     for told in ("Padaria Central, Lda.", "PT 501 234", seen.ana.handle, "payer"):
         assert told in shown
     assert seen.ben.email not in shown
+
+
+def test_events_and_look_ups(staff: Client, seen: Sights) -> None:
+    event, look_up = seen.records[-2:]
+    assert isinstance(event, Event)
+    for term in (str(event.position), str(event.event_id), event.stream):
+        assert finds(staff, event, q=term)
+    for term in ("0", "9" * 30, "²", str(identifiers.new()), event.stream + "0", "%", "'"):
+        assert not finds(staff, event, q=term)
+    for term in (seen.ana.handle, identifiers.show("usr", seen.ana.user.id)):
+        assert finds(staff, look_up, q=term)
+    for term in (seen.ben.handle, identifiers.show("usr", seen.ben.user.id), "%"):
+        assert not finds(staff, look_up, q=term)
+    assert finds(staff, event, days="1", q=event.stream)
+    assert finds(staff, look_up, kind="find", days="1", q=seen.ana.handle)
+    assert not finds(staff, look_up, kind="verify", q=seen.ana.handle)
+    assert "12.50" in text(staff.get(record_url(event)))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +118,7 @@ def test_an_amount_has_no_more_decimals_than_its_currency(staff: Client) -> None
 
 
 def test_filters(staff: Client, seen: Sights) -> None:
-    user, party, payment, _, transfer, move, _, _, settlement, run, _, membership = seen.records
+    user, party, payment, _, transfer, move, _, _, settlement, run, _, membership, *_ = seen.records
     for record, query, other in (
         (user, {"is_active": "1"}, {"is_active": "0"}),
         (user, {"staff_role": ""}, {"staff_role": "auditor"}),
