@@ -58,6 +58,7 @@ class Site:
             "PUBLIC_URL": "http://127.0.0.1:8000",
             "JWT_KEYS_FILE": str(folder / "jwt-keys.json"),
             "LOG_LEVEL": "INFO",
+            "STEP_UP_PAYMENT_MINOR": "0",  # the sessions are made once, and grow old
             **driver.environment,
         }
         self._pool: ProcessPoolExecutor | None = None

@@ -111,7 +111,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
         queryset: "QuerySet[Any]",
         search_term: str,
     ) -> tuple["QuerySet[Any]", bool]:
-        term = search_term.strip()
+        term = search_term.strip() if self.search_fields else ""
         return (queryset.filter(self.search(term)) if term else queryset), False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:  # noqa: ARG002

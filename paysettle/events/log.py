@@ -5,9 +5,8 @@ are gap-free and in commit order. A cursor over an auto-increment id is neither:
 that reads the log (relay, consumers, verifier) reads positions and nothing else. Rule MR12.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from paysettle.kernel import compact_json, transactions
@@ -27,8 +26,7 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event that is about to be written.
 
     `stream` is the public id of the business object and `version` that object's version after the change; `actor` is

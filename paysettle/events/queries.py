@@ -12,6 +12,7 @@ from django.db import connection
 from paysettle.events.consumers import Consumer, registered
 from paysettle.events.envelope import RecordedEvent
 from paysettle.events.models import Event, EventCursor, EventHead, MalformedMessage, ParkedEvent
+from paysettle.kernel import identifiers
 from paysettle.kernel.transactions import Transaction, parse_time
 
 _COLUMNS = (
@@ -143,7 +144,7 @@ def _of_row(row: tuple[Any, ...]) -> RecordedEvent:
     position, event_id, stream, version, type_, actor, party, data, request_id, recorded_at = row
     return RecordedEvent(
         position=position,
-        event_id=UUID(bytes=bytes(event_id)),
+        event_id=identifiers.from_bytes(event_id),
         stream=stream,
         stream_version=version,
         type=type_,

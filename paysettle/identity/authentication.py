@@ -40,12 +40,14 @@ class BadActingParty(DomainError):
 class Needs:
     """Which permission each method of a view needs in the party acted for; None: every role will do.
 
-    With `fresh` a POST needs a session that has shown recently who is there (`step_up.py`).
+    With `fresh` a POST needs a session that has shown recently who is there (`step_up.py`), with `fresh_if_large` for
+    large amounts alone, which its operation knows and asks about.
     """
 
     get: Permission | None = None
     post: Permission | None = None
     fresh: bool = False
+    fresh_if_large: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,12 @@ def needs_step_up(view: Any, method: str) -> bool:
     """Tell whether a method of a view needs a session that has shown recently who is there."""
     needs: Needs = view.needs
     return needs.fresh and method == "POST"
+
+
+def asks_for_large_amounts(view: Any, method: str) -> bool:
+    """Tell whether a method of a view needs such a session for large amounts."""
+    needs: Needs = view.needs
+    return needs.fresh_if_large and method == "POST"
 
 
 def _for_organisation(caller: Caller, named: str, needed: Permission | None, *, fresh: bool) -> Caller:

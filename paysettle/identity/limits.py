@@ -21,6 +21,7 @@ from paysettle.identity.limit_rules import (
     Reason,
     limit_id,
 )
+from paysettle.kernel import identifiers
 from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import RowLocked, Transaction, parse_time
 
@@ -59,7 +60,7 @@ class Limits:
         found = {}
         for id_, per_payment_minor, per_day_minor, day, spent_minor, since in self._counter_rows.rows:
             counter = Counter(
-                UUID(bytes=bytes(id_)),
+                identifiers.from_bytes(id_),
                 per_payment_minor,
                 per_day_minor,
                 date.fromisoformat(day) if isinstance(day, str) else day,
@@ -73,7 +74,7 @@ class Limits:
     @cached_property
     def _policies(self) -> dict[UUID, ApprovalPolicy]:
         return {
-            UUID(bytes=bytes(party)): ApprovalPolicy(time_zone, read_rules(rules))
+            identifiers.from_bytes(party): ApprovalPolicy(time_zone, read_rules(rules))
             for party, time_zone, rules in self._policy_rows.rows
         }
 

@@ -205,4 +205,4 @@ def _found_once(column: str, value: str | bytes) -> UUID:
         row = cursor.fetchone()
     if row is None:
         raise LookupError(value)
-    return UUID(bytes=bytes(row[0]))
+    return identifiers.from_bytes(row[0])

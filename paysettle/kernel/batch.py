@@ -6,10 +6,9 @@ stored under them are the same for all and stand here.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 import structlog
@@ -28,8 +27,7 @@ AHEAD = 100
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(NamedTuple):
     """An item was carried out: the object it made or changed, and the answer."""
 
     object_id: UUID

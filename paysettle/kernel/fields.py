@@ -38,10 +38,10 @@ class IdField(_UuidBase):
     def to_python(self, value: Any) -> UUID | None:
         if value is None or isinstance(value, UUID):
             return value
-        return UUID(bytes=bytes(value)) if isinstance(value, bytes | memoryview) else UUID(str(value))
+        return identifiers.from_bytes(value) if isinstance(value, bytes | memoryview) else UUID(str(value))
 
     def from_db_value(self, value: Any, *_: Any) -> UUID | None:
-        return None if value is None else UUID(bytes=bytes(value))
+        return None if value is None else identifiers.from_bytes(value)
 
     def get_prep_value(self, value: Any) -> bytes | None:
         found = self.to_python(value)

@@ -7,10 +7,10 @@ and no lease: a twin waits on the locks of the first and then finds its answer.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from paysettle.kernel import compact_json, identifiers
@@ -67,8 +67,7 @@ class Item:
         object.__setattr__(self, "digest", digest_of(self.key))
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What an item is answered: status and JSON text, both as the first request with this key got them."""
 
     status: int
@@ -111,7 +110,7 @@ class Keys:
         known = {}
         for party, digest, print_, status, text, object_id, request_id in self._stored.rows:
             if (bytes(party), bytes(digest)) in self._wanted:
-                made = None if object_id is None else UUID(bytes=bytes(object_id))
+                made = None if object_id is None else identifiers.from_bytes(object_id)
                 answer = Answer(status, text or "", made, request_id)
                 known[bytes(party), bytes(digest)] = (bytes(print_), answer)
         return known
@@ -131,7 +130,7 @@ class Keys:
             raise IdempotencyKeyReused(**made)
         if not answer.text:
             raise IdempotencyKeyExpired(**made)
-        return replace(answer, replayed=True)
+        return answer._replace(replayed=True)
 
     def remember(self, item: Item, answer: Answer, *, success: bool, at: datetime) -> None:
         """Keep an answer; it is written by the next `write`."""

@@ -37,12 +37,7 @@ class Money:
 
     def decimal(self) -> str:
         """Return the amount as people write it: `12.50`, `-0.05`, `1250` for a currency without decimals."""
-        places = exponent(self.currency) or 0
-        digits = str(abs(self.amount_minor)).rjust(places + 1, "0")
-        sign = "-" if self.amount_minor < 0 else ""
-        if not places:
-            return sign + digits
-        return f"{sign}{digits[:-places]}.{digits[-places:]}"
+        return _decimal(self.amount_minor, self.currency)
 
     def document(self) -> dict[str, Any]:
         """Return the money object of the API: minor units, currency, and the decimal form for people."""
@@ -50,6 +45,16 @@ class Money:
 
     def __str__(self) -> str:
         return f"{self.decimal()} {self.currency}"
+
+
+@lru_cache(maxsize=10_000)  # a payment shows its amount several times
+def _decimal(amount_minor: int, currency: str) -> str:
+    places = exponent(currency) or 0
+    digits = str(abs(amount_minor)).rjust(places + 1, "0")
+    sign = "-" if amount_minor < 0 else ""
+    if not places:
+        return sign + digits
+    return f"{sign}{digits[:-places]}.{digits[-places:]}"
 
 
 def allocate(amount_minor: int, weights: Sequence[int]) -> list[int]:

@@ -73,7 +73,7 @@ def _find(owner_id: UUID, kind: str, currency: str) -> UUID | None:
             [owner_id.bytes, kind, currency],
         )
         row = cursor.fetchone()
-    return None if row is None else UUID(bytes=bytes(row[0]))
+    return None if row is None else identifiers.from_bytes(row[0])
 
 
 def open_missing(places: Iterable[Place]) -> None:

@@ -14,10 +14,10 @@ no replay ever shows a limited account below its floor.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from paysettle.kernel import identifiers
@@ -65,8 +65,7 @@ _ACCOUNTS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(NamedTuple):
     """Transfers that succeed or fail together, what they are for, and the event that tells of them.
 
     `captures` names the holds that the money is taken from, with the amount of each in minor units; the rest comes
@@ -77,11 +76,10 @@ class Group:
     subject_kind: str
     subject_id: UUID
     event_id: UUID
-    captures: Mapping[UUID, int] = field(default_factory=dict)
+    captures: Mapping[UUID, int] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewHold:
+class NewHold(NamedTuple):
     """Money to reserve on an account until a deadline, what it is for, and the event that tells of it.
 
     `for_account_id` is the account that it is held for.
@@ -109,8 +107,6 @@ class Posting:
         self._hold_rows = tx.ask(_HOLDS + tx.for_update, {hold_id.bytes for hold_id in hold_ids})
         self._account_rows = tx.ask(_ACCOUNTS + tx.for_update, {account_id.bytes for account_id in account_ids})
         self._holds_before: dict[UUID, int] = {}
-        self._accounts_before: dict[UUID, tuple[int, int]] = {}
-        self._last_booked_at: dict[UUID, datetime] = {}
         self._transfers: list[tuple[Any, ...]] = []
         self._entries: list[tuple[Any, ...]] = []
         self._placed: list[NewHold] = []
@@ -120,22 +116,20 @@ class Posting:
     def _accounts(self) -> dict[UUID, AccountView]:
         found = {}
         for id_, currency, balance_minor, held_minor, sequence, floor_minor, state, at in self._account_rows.rows:
-            account_id = UUID(bytes=bytes(id_))
+            account_id = identifiers.from_bytes(id_)
             found[account_id] = AccountView(
-                account_id, currency, balance_minor, held_minor, sequence, floor_minor, state
+                account_id, currency, balance_minor, held_minor, sequence, floor_minor, state, parse_time(at)
             )
-            self._accounts_before[account_id] = (sequence, held_minor)
-            self._last_booked_at[account_id] = parse_time(at)
         return found
 
     @cached_property
     def _holds(self) -> dict[UUID, HoldView]:
         found = {}
         for id_, account, amount_minor, captured_minor, released_minor, moves, expires_at in self._hold_rows.rows:
-            hold_id = UUID(bytes=bytes(id_))
+            hold_id = identifiers.from_bytes(id_)
             found[hold_id] = HoldView(
                 hold_id,
-                UUID(bytes=bytes(account)),
+                identifiers.from_bytes(account),
                 amount_minor,
                 captured_minor,
                 released_minor,
@@ -147,15 +141,15 @@ class Posting:
 
     def require(self, account_ids: Iterable[UUID], hold_ids: Iterable[UUID] = ()) -> None:
         """Raise RowLocked if one of them was passed over because somebody else holds it."""
-        missing = [i for i in account_ids if i not in self._accounts] + [i for i in hold_ids if i not in self._holds]
-        if missing and self._tx.skip_locked:
+        if not self._tx.skip_locked:
+            return
+        if any(i not in self._accounts for i in account_ids) or any(i not in self._holds for i in hold_ids):
             raise RowLocked
 
     def imagine(self, account_id: UUID, currency: str) -> None:
         """Let a new, empty account be there: for a batch that is decided and never written."""
-        self._accounts[account_id] = AccountView(account_id, currency, 0, 0, 0, 0, AccountState.OPEN)
-        self._accounts_before[account_id] = (0, 0)
-        self._last_booked_at[account_id] = datetime.min.replace(tzinfo=UTC)
+        never = datetime.min.replace(tzinfo=UTC)
+        self._accounts[account_id] = AccountView(account_id, currency, 0, 0, 0, 0, AccountState.OPEN, never)
 
     def account(self, account_id: UUID) -> AccountView:
         """Return a locked account as the batch has made it so far; do not change it."""
@@ -171,13 +165,17 @@ class Posting:
         `at` is the database's time under the locks. Raises the first of `ledger/rules.py` that refuses the group;
         then nothing of it is booked.
         """
-        currency = self._currency(group.transfers)
-        self._check(group, at=at)
+        ways = [
+            _Way(self._accounts[transfer.debit_id], self._accounts[transfer.credit_id], transfer.amount_minor)
+            for transfer in group.transfers
+        ]
+        currency = _currency(ways)
+        self._check(ways, group.captures, at=at)
         for hold_id, amount_minor in group.captures.items():
             hold = self._holds[hold_id]
             hold.captured_minor += amount_minor
             self._move_hold(hold, HoldMoveKind.CAPTURED, amount_minor, group.event_id, at)
-        return self._book(group, currency, at=at)
+        return self._book(ways, group, currency, at=at)
 
     def place(self, new: NewHold, *, at: datetime) -> None:
         """Reserve money in memory, if it could be paid at once.
@@ -219,37 +217,32 @@ class Posting:
         tx = self._tx
         self.write_ahead()
         self._write_holds()
-        changed = [a for a in self._accounts.values() if (a.sequence, a.held_minor) != self._accounts_before[a.id]]
         tx.update(
             "ledger_account",
             ("balance_minor", "held_minor", "sequence", "last_booked_at"),
             [
-                (
-                    a.id.bytes,
-                    a.balance_minor,
-                    a.held_minor,
-                    a.sequence,
-                    tx.time(self._last_booked_at[a.id]),
-                    *self._accounts_before[a.id],
-                )
-                for a in changed
+                (a.key, a.balance_minor, a.held_minor, a.sequence, tx.time(a.last_booked_at), *a.before)
+                for a in self._accounts.values()
+                if a.changed
             ],
             guard=("sequence", "held_minor"),
         )
 
-    def _check(self, group: Group, *, at: datetime) -> None:
+    def _check(self, ways: Sequence["_Way"], captures: Mapping[UUID, int], *, at: datetime) -> None:
         """Raise the first reason to refuse a group."""
-        net_minor: dict[UUID, int] = defaultdict(int)
-        held_change_minor: dict[UUID, int] = defaultdict(int)
-        for transfer in group.transfers:
-            net_minor[transfer.debit_id] -= transfer.amount_minor
-            net_minor[transfer.credit_id] += transfer.amount_minor
-        for hold_id, amount_minor in group.captures.items():
+        accounts: dict[bytes, AccountView] = {}
+        net_minor: dict[bytes, int] = defaultdict(int)
+        held_change_minor: dict[bytes, int] = defaultdict(int)
+        for debit, credit, amount_minor in ways:
+            accounts[debit.key], accounts[credit.key] = debit, credit
+            net_minor[debit.key] -= amount_minor
+            net_minor[credit.key] += amount_minor
+        for hold_id, amount_minor in captures.items():
             hold = self._holds[hold_id]
             hold.check_capture(amount_minor, at=at)
-            held_change_minor[hold.account_id] -= amount_minor
-        for account_id in sorted(net_minor):
-            self._accounts[account_id].check(net_minor[account_id], held_change_minor=held_change_minor[account_id])
+            held_change_minor[hold.account_id.bytes] -= amount_minor
+        for key in sorted(accounts):
+            accounts[key].check(net_minor[key], held_change_minor=held_change_minor[key])
 
     def _check_way(self, from_id: UUID, to_id: UUID, *, held_change_minor: int) -> None:
         """Raise the first reason not to hold so much more on one account for another, in the order of a group."""
@@ -257,68 +250,38 @@ class Posting:
             change_minor = held_change_minor if account_id == from_id else 0
             self._accounts[account_id].check(0, held_change_minor=change_minor)
 
-    def _book(self, group: Group, currency: str, *, at: datetime) -> list[dict[str, Any]]:
-        last = self._last_booked_at
+    def _book(self, ways: Sequence["_Way"], group: Group, currency: str, *, at: datetime) -> list[dict[str, Any]]:
         # An account's lines are in order of time too, even when the clock steps back.
-        booked_at = max(at, *[last[i] for t in group.transfers for i in (t.debit_id, t.credit_id)])
-        group_id = identifiers.new()
-        named = [(identifiers.new(), transfer) for transfer in group.transfers]
-        credited = [self._enter(t.credit_id, transfer_id, t.amount_minor, booked_at) for transfer_id, t in named]
-        debited = [self._enter(t.debit_id, transfer_id, -t.amount_minor, booked_at) for transfer_id, t in named]
+        booked_at = max(at, *[account.last_booked_at for way in ways for account in (way.debit, way.credit)])
+        group_id, subject_id, event_id = identifiers.new().bytes, group.subject_id.bytes, group.event_id.bytes
+        times = self._tx.time(booked_at), self._tx.time(at)
+        named = [(identifiers.new(), way) for way in ways]
+        credited = [self._enter(way.credit, id_.bytes, way.amount_minor, booked_at) for id_, way in named]
+        debited = [self._enter(way.debit, id_.bytes, -way.amount_minor, booked_at) for id_, way in named]
         told = []
-        for (transfer_id, transfer), credit_sequence, debit_sequence in zip(named, credited, debited, strict=True):
-            self._transfers.append(
-                (
-                    transfer_id.bytes,
-                    group_id.bytes,
-                    transfer.debit_id.bytes,
-                    transfer.credit_id.bytes,
-                    transfer.amount_minor,
-                    currency,
-                    group.subject_kind,
-                    group.subject_id.bytes,
-                    group.event_id.bytes,
-                    self._tx.time(booked_at),
-                    self._tx.time(at),
-                )
-            )
+        for (transfer_id, way), credit_sequence, debit_sequence in zip(named, credited, debited, strict=True):
+            accounts = way.debit.key, way.credit.key
+            what = way.amount_minor, currency, group.subject_kind, subject_id, event_id
+            self._transfers.append((transfer_id.bytes, group_id, *accounts, *what, *times))
             told.append(
                 {
                     "id": identifiers.show("tra", transfer_id),
-                    "debit_account": identifiers.show("acc", transfer.debit_id),
+                    "debit_account": way.debit.shown,
                     "debit_sequence": debit_sequence,
-                    "credit_account": identifiers.show("acc", transfer.credit_id),
+                    "credit_account": way.credit.shown,
                     "credit_sequence": credit_sequence,
-                    "amount": Money(transfer.amount_minor, currency).document(),
+                    "amount": Money(way.amount_minor, currency).document(),
                 }
             )
         return told
 
-    def _currency(self, transfers: Sequence[Transfer]) -> str:
-        """Return the one currency of the group; another one is a programming error."""
-        currency = self._accounts[transfers[0].debit_id].currency
-        for transfer in transfers:
-            for account_id in (transfer.debit_id, transfer.credit_id):
-                if self._accounts[account_id].currency != currency:
-                    raise ValueError(f"A group moves one currency, {currency}: no other in {account_id}.")
-        return currency
-
-    def _enter(self, account_id: UUID, transfer_id: UUID, amount_minor: int, booked_at: datetime) -> int:
+    def _enter(self, account: AccountView, transfer_id: bytes, amount_minor: int, booked_at: datetime) -> int:
         """Give an account its next line and return the line's sequence. Rule MR7."""
-        account = self._accounts[account_id]
         account.balance_minor += amount_minor
         account.sequence += 1
-        self._last_booked_at[account_id] = booked_at
-        self._entries.append(
-            (
-                account_id.bytes,
-                account.sequence,
-                transfer_id.bytes,
-                amount_minor,
-                account.balance_minor,
-                self._tx.time(booked_at),
-            )
-        )
+        account.last_booked_at = booked_at
+        line = account.sequence, transfer_id, amount_minor, account.balance_minor, self._tx.time(booked_at)
+        self._entries.append((account.key, *line))
         return account.sequence
 
     def _move_hold(self, hold: HoldView, kind: HoldMoveKind, amount_minor: int, event_id: UUID, at: datetime) -> None:
@@ -370,3 +333,21 @@ class Posting:
             ],
             guard=("moves",),
         )
+
+
+class _Way(NamedTuple):
+    """A transfer with its accounts."""
+
+    debit: AccountView
+    credit: AccountView
+    amount_minor: int
+
+
+def _currency(ways: Sequence[_Way]) -> str:
+    """Return the one currency of a group; another one is a programming error."""
+    currency = ways[0].debit.currency
+    for way in ways:
+        for account in (way.debit, way.credit):
+            if account.currency != currency:
+                raise ValueError(f"A group moves one currency, {currency}: no other in {account.id}.")
+    return currency

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Count, Sum
 
+from paysettle.kernel import identifiers
 from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import Row, parse_time
 from paysettle.ledger.chart import WALLET
@@ -130,7 +131,7 @@ def _last(account_id: UUID, condition: str, values: list[datetime]) -> Mark:
 
 def _line(row: Row) -> Line:
     sequence, booked_at, amount_minor, after_minor, currency, transfer, subject_kind, subject, other = row
-    transfer_id, subject_id, other_owner_id = (UUID(bytes=bytes(value)) for value in (transfer, subject, other))
+    transfer_id, subject_id, other_owner_id = (identifiers.from_bytes(value) for value in (transfer, subject, other))
     return Line(
         sequence,
         parse_time(booked_at),

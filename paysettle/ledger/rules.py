@@ -1,9 +1,10 @@
 """Every reason to refuse a group of transfers, in the order in which they are checked. Plain Python."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.money import AMOUNT_MINOR_MAX, BALANCE_MINOR_LIMIT, Money
 from paysettle.ledger.chart import AccountState
@@ -122,7 +123,11 @@ class HoldView:
 
 @dataclass(slots=True)
 class AccountView:
-    """An account as a batch sees it: what it held when it was locked, and what the batch has made of it so far."""
+    """An account as a batch sees it: what it held when it was locked, and what the batch has made of it so far.
+
+    `key` is its id as the database has it, which is compared and hashed in a fraction of the time of a UUID; `shown`
+    its public id; `before` sequence and held money when it was locked.
+    """
 
     id: UUID
     currency: str
@@ -131,6 +136,20 @@ class AccountView:
     sequence: int
     floor_minor: int | None
     state: str
+    last_booked_at: datetime
+    key: bytes = field(init=False)
+    shown: str = field(init=False)
+    before: tuple[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.key = self.id.bytes
+        self.shown = identifiers.show("acc", self.id)
+        self.before = (self.sequence, self.held_minor)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the batch has made something else of it."""
+        return (self.sequence, self.held_minor) != self.before
 
     @property
     def available_minor(self) -> int:

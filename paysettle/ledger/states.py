@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError, NotFound
 from paysettle.kernel.transactions import Transaction
 from paysettle.ledger.chart import WALLET, AccountState
@@ -45,7 +46,7 @@ def lock_wallets(tx: Transaction, owner_id: UUID) -> list[Wallet]:
         _WALLETS + tx.for_update,
         {bytes(id_) for (id_,) in ids},
     )
-    return [Wallet(UUID(bytes=bytes(id_)), *rest) for id_, *rest in rows]
+    return [Wallet(identifiers.from_bytes(id_), *rest) for id_, *rest in rows]
 
 
 def change(tx: Transaction, account_id: UUID, state: AccountState) -> int | None:

@@ -167,7 +167,7 @@ def rows_as_findings(
 ) -> Iterator[Finding]:
     """Yield a finding for each row of a query that selects what should not be there; its first column is an id."""
     for row in reads.fetch(sql, parameters):
-        shown = identifiers.show(prefix, UUID(bytes=bytes(row[0]))) if isinstance(row[0], bytes) else str(row[0])
+        shown = identifiers.show(prefix, identifiers.from_bytes(row[0])) if isinstance(row[0], bytes) else str(row[0])
         yield f"{shown} {sentence}"
 
 
@@ -236,7 +236,7 @@ def _balances_are_their_entries(reads: Snapshot, scope: Scope, tally: Tally) -> 
     )
     line = next(lines, None)
     for id_, balance_minor, sequence, floor_minor in accounts:
-        name = identifiers.show("acc", UUID(bytes=bytes(id_)))
+        name = identifiers.show("acc", identifiers.from_bytes(id_))
         while line is not None and bytes(line[0]) < bytes(id_):
             yield f"line {line[1]} belongs to an account that is not there"
             line = next(lines, None)

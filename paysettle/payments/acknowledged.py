@@ -14,7 +14,6 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
-from uuid import UUID
 
 from paysettle.kernel import identifiers
 from paysettle.kernel.idempotency import digest_of
@@ -63,8 +62,8 @@ def _payments(reads: Snapshot, digests: set[bytes]) -> dict[tuple[bytes, bytes],
     found: dict[tuple[bytes, bytes], list[dict[str, Any]]] = {}
     for party, digest, payment, payee, amount_minor, currency in rows:
         said = {
-            "payment": identifiers.show("pay", UUID(bytes=bytes(payment))),
-            "payee": identifiers.show("par", UUID(bytes=bytes(payee))),
+            "payment": identifiers.show("pay", identifiers.from_bytes(payment)),
+            "payee": identifiers.show("par", identifiers.from_bytes(payee)),
             "amount": amount_minor,
             "currency": currency,
         }

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from paysettle.identity.limit_rules import Demand, Reason
@@ -172,8 +173,7 @@ class Approval:
         return cls(Demand(approvers, Reason(reason)), hold_for)
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What a payment says and where it stands: all that the rules need to know. Amounts in minor units.
 
     `expires_at` is until when the money is held: for the approvers while they are waited for, then for the payee.

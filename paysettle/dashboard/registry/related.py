@@ -1,7 +1,6 @@
 """What stands under a record: the rows of other tables that belong to it."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from paysettle.identity.models import (
     ApprovalPolicy,
     Contact,
     Invitation,
-    LoginSession,
     MemberLimit,
     Membership,
     User,
@@ -157,13 +155,12 @@ def _outcome(item: dict[str, Any]) -> str:
 
 def live_sessions(person: User) -> Table:
     """Return where a person is signed in."""
-    live = LoginSession.objects.filter(user=person, ended_at=None, expires_at__gt=datetime.now(UTC))
     return Table(
         "Live sessions",
         ["Session", "Began (UTC)", "Expires (UTC)"],
         [
             [show.public_id("ses", session.id), show.moment(session.created_at), show.moment(session.expires_at)]
-            for session in live.order_by("-id")[:SHOWN_MAX]
+            for session in identity.live_sessions_of(person.id).order_by("-id")[:SHOWN_MAX]
         ],
     )
 

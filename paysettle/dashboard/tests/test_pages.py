@@ -1,6 +1,7 @@
 """Staff see every list and record; nobody else does, and nobody changes anything there."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -8,6 +9,7 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from paysettle.dashboard.tests.staff import (
     Sights,
@@ -19,6 +21,7 @@ from paysettle.dashboard.tests.staff import (
     sights,
     text,
 )
+from paysettle.identity.models import LoginSession
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
 from paysettle.payments.models import Payment
@@ -158,6 +161,14 @@ def test_what_waits_for_approval_and_the_limits_are_shown(staff: Client) -> None
         assert shown in page
     approve(firm.acted_for_by(firm.owner), identifiers.show("pay", waits.id))
     assert firm.owner.user.username in text(staff.get(record_url(waits)))
+
+
+def test_a_session_that_was_idle_for_too_long_is_no_live_one(staff: Client) -> None:
+    cleo = person("cleo")
+    shown = identifiers.show("ses", cleo.session.id)
+    assert shown in text(staff.get(record_url(cleo.user)))
+    LoginSession.objects.filter(id=cleo.session.id).update(last_seen_at=timezone.now() - timedelta(days=15))
+    assert shown not in text(staff.get(record_url(cleo.user)))
 
 
 def test_an_address_that_names_nothing_leads_back(staff: Client) -> None:

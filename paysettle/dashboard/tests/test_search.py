@@ -4,6 +4,7 @@ import pytest
 from django.db.models import Model
 from django.test import Client
 
+from paysettle.dashboard.models import VerifierRun
 from paysettle.dashboard.tests.staff import Sights, browser_of, list_url, member, record_url, sights, text
 from paysettle.events.models import Event
 from paysettle.identity.models import Party, User
@@ -115,6 +116,11 @@ def test_an_amount_has_no_more_decimals_than_its_currency(staff: Client) -> None
     assert finds(staff, payment, q="15 JPY")
     for term in ("1.5 JPY", "1.5", "15 EUR"):
         assert not finds(staff, payment, q=term)
+
+
+def test_a_list_without_a_search_takes_no_term(staff: Client, seen: Sights) -> None:
+    run = next(record for record in seen.records if isinstance(record, VerifierRun))
+    assert finds(staff, run, q="x")
 
 
 def test_filters(staff: Client, seen: Sights) -> None:

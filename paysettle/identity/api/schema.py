@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
-from paysettle.identity.authentication import needed_by, needs_step_up
+from paysettle.identity.authentication import asks_for_large_amounts, needed_by, needs_step_up
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -21,7 +21,8 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 class PermissionSchema(AutoSchema):
     """Names the permission of an operation (`identity/roles.py`) as `x-permission`; `any` stands for every role.
 
-    `x-step-up: true` marks what needs a session that has shown recently who is there.
+    `x-step-up: true` marks what needs a session that has shown recently who is there, `x-step-up: large amounts` what
+    does for large amounts alone.
     """
 
     def get_extensions(self) -> dict[str, Any]:
@@ -30,4 +31,6 @@ class PermissionSchema(AutoSchema):
         said: dict[str, Any] = {"x-permission": needed_by(self.view, self.method) or "any"}
         if needs_step_up(self.view, self.method):
             said["x-step-up"] = True
+        elif asks_for_large_amounts(self.view, self.method):
+            said["x-step-up"] = "large amounts"
         return {**super().get_extensions(), **said}

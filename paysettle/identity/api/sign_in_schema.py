@@ -29,6 +29,23 @@ CONFLICTS = {
 }
 """What our operations behind allauth's addresses refuse with a problem document (`allauth_views.py`)."""
 
+UNSAID = {
+    ("account/password/change", "post"): {"200": "AuthenticatedByPassword", "401": "AuthenticationOrReauthentication"},
+    ("account/authenticators/recovery-codes", "post"): {"200": "RecoveryCodes"},
+    ("auth/reauthenticate", "post"): {"401": "Authentication"},
+    ("auth/2fa/reauthenticate", "post"): {"401": "Authentication"},
+}
+"""What allauth answers and its document does not say: the names of its responses, by status."""
+
+STEP_UP = {
+    ("account/password/change", "post"),
+    ("account/authenticators/totp", "post"),
+    ("account/authenticators/totp", "delete"),
+    ("account/authenticators/recovery-codes", "get"),
+    ("account/authenticators/recovery-codes", "post"),
+}
+"""What asks a session to have shown not long ago who is there: 401 with the ways to show it where it has not."""
+
 
 def merge(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]:  # noqa: ARG001 - the hook's signature
     """Add allauth's addresses and shapes (a postprocessing hook). Raises ValueError if a name would mean two things."""
@@ -40,6 +57,12 @@ def merge(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]:  
             "description": meaning,
             "content": _PROBLEM,
         }
+    for (address, method), answers in UNSAID.items():
+        theirs["paths"][f"{_ROOT}{address}"][method]["responses"] |= {
+            status: {"$ref": f"#/components/responses/{name}"} for status, name in answers.items()
+        }
+    for address, method in STEP_UP:
+        theirs["paths"][f"{_ROOT}{address}"][method]["x-step-up"] = True
     _add(result["paths"], theirs["paths"])
     components = result.setdefault("components", {})
     for kind, shapes in theirs["components"].items():

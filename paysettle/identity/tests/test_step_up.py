@@ -98,17 +98,21 @@ def _send(firm: Company, request: Request) -> Reply:
     return InProcess(firm.owner).post(path, body, **headers)
 
 
-def marked() -> set[str]:
-    """Return the operations that OpenAPI marks."""
+ALWAYS = True
+
+
+def marked(mark: object, *, by_allauth: bool = False) -> set[str]:
+    """Return the operations that OpenAPI marks with this; ours, or those of signing in."""
     document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
-    operations = [operation for path in document["paths"].values() for operation in path.values()]
-    return {one["operationId"] for one in operations if isinstance(one, dict) and one.get("x-step-up")}
+    operations = [one for path in document["paths"].values() for one in path.values() if isinstance(one, dict)]
+    found = [one for one in operations if one.get("x-step-up") == mark]
+    return {one["operationId"] for one in found if ("signing in" in one["tags"]) == by_allauth}
 
 
 def test_every_marked_operation_refuses_a_stale_session_and_does_nothing() -> None:
     firm = company(person("olga"))
     wanted = requests_of(firm)
-    assert marked() == wanted.keys(), "what is tried here is what OpenAPI says"
+    assert marked(ALWAYS) == wanted.keys(), "what is tried here is what OpenAPI says"
     grow_stale(firm.owner.session)
     before = Event.objects.count()
     for request in wanted.values():
@@ -118,7 +122,7 @@ def test_every_marked_operation_refuses_a_stale_session_and_does_nothing() -> No
     assert InProcess(firm.owner).get(f"{firm.path}/members").status == 200, "looking needs none"
 
 
-@pytest.mark.parametrize("name", sorted(marked()))
+@pytest.mark.parametrize("name", sorted(marked(ALWAYS)))
 def test_control_without_the_question_it_succeeds(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: nobody looks at the time. It also shows that the request would do something."""
     firm = company(person("olga"))
@@ -230,6 +234,18 @@ def test_one_device_steps_up_for_itself_alone(owner: tuple[App, Company, User]) 
     assert invite(app, firm).code == "step_up_required"
 
 
+def test_openapi_marks_what_is_tried_here() -> None:
+    assert marked(ALWAYS, by_allauth=True) == {
+        "change_password",
+        "activate_totp",
+        "deactivate_totp",
+        "list_recovery_codes",
+        "regenerate_recovery_codes",
+    }
+    large = {"create_payment", "create_payment_batch", "approve_payment", "refund_payment", "approve_settlement"}
+    assert marked("large amounts") == large
+
+
 # --- Large payments ----------------------------------------------------------------------------------------------
 
 
@@ -265,6 +281,32 @@ def test_control_without_the_question_a_stale_session_pays_any_amount(monkeypatc
     order = {"payee": ben.handle, "amount": {"amount": 1000, "currency": "EUR"}}
     with override_settings(STEP_UP_PAYMENT_MINOR=1000):
         assert InProcess(ana).post("/api/v1/payments", order).status == 201
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_a_batch_is_as_large_as_what_its_orders_add_up_to(split: bool) -> None:  # noqa: FBT001 - a parameter
+    """The control is that of the payment."""
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 10_000)
+    grow_stale(ana.session)
+    client = InProcess(ana)
+
+    def pay(*amounts_minor: int, currency: str = "EUR") -> Any:
+        orders = [{"key": f"{n} of {amounts_minor}", "payee": ben.handle} for n in range(len(amounts_minor))]
+        if split:
+            body: Any = {"amount": {"amount": sum(amounts_minor), "currency": currency}}
+            body["items"] = [{**order, "weight": 1} for order in orders]
+        else:
+            parts = [{"amount": {"amount": part, "currency": currency}} for part in amounts_minor]
+            body = {"items": [order | part for order, part in zip(orders, parts, strict=True)]}
+        return client.post("/api/v1/payment-batches", body)
+
+    with override_settings(STEP_UP_PAYMENT_MINOR=1000):
+        assert pay(500, 499).document["state"] == "done"
+        refused = pay(500, 500)
+        assert (refused.status, refused.document["code"]) == (403, "step_up_required")
+        LoginSession.objects.filter(id=ana.session.id).update(authenticated_at=timezone.now())
+        assert pay(500, 500).document["succeeded"] == 2
 
 
 def test_approving_a_large_payment_of_somebody_else_needs_it_and_rejecting_does_not() -> None:

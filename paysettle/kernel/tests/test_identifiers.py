@@ -1,6 +1,7 @@
 """Identifiers sort by time, are unique, and survive being shown and read."""
 
-from uuid import UUID
+import copy
+from uuid import RFC_4122, UUID, SafeUUID
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,20 @@ def test_those_of_one_process_increase() -> None:
 @given(st.uuids())
 def test_what_is_shown_is_read_back(identifier: UUID) -> None:
     assert identifiers.parse("pay", identifiers.show("pay", identifier)) == identifier
+
+
+@given(st.uuids())
+def test_what_the_database_keeps_is_read_back(identifier: UUID) -> None:
+    for raw in (identifier.bytes, memoryview(identifier.bytes)):
+        found = identifiers.from_bytes(raw)
+        assert (found, hash(found), str(found), found.bytes) == (identifier, hash(identifier), str(identifier), raw)
+        assert copy.deepcopy(found) == identifier
+
+
+def test_those_that_are_made_are_ordinary() -> None:
+    made = identifiers.new()
+    assert made == UUID(str(made))
+    assert (made.variant, made.is_safe) == (RFC_4122, SafeUUID.unknown)
 
 
 @pytest.mark.parametrize(

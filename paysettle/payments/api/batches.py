@@ -33,7 +33,7 @@ BODY_SIZE_MAX = 8 * 1024 * 1024
 class PaymentBatches(APIView):
     """Many payments in one call."""
 
-    needs = Needs(post=Permission.PAY)
+    needs = Needs(post=Permission.PAY, fresh_if_large=True)
 
     @extend_schema(
         operation_id="create_payment_batch",
@@ -48,6 +48,7 @@ class PaymentBatches(APIView):
         """Carry out many orders, each for itself. 200 with all outcomes if done in time, else 202: look again later.
 
         With an `amount` of its own the batch is a split: each order gets its part of it, and the parts add up to it.
+        Limits and approval rules look at each order, step-up at what all of them add up to in a currency.
         """
         caller, key, batch_id = caller_of(request), idempotency_key(request), identifiers.new()
         items = _items(body.read(request._request, size_max=BODY_SIZE_MAX), caller.after_its_session(), batch_id)

@@ -27,7 +27,7 @@ _REFUSALS = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 class Approve(APIView):
     """Approving what somebody else of the organisation has ordered."""
 
-    needs = Needs(post=Permission.PAYMENT_APPROVE)
+    needs = Needs(post=Permission.PAYMENT_APPROVE, fresh_if_large=True)
 
     @extend_schema(
         operation_id="approve_payment",
@@ -127,7 +127,7 @@ class Release(APIView):
 class Refunds(APIView):
     """Refunds of one payment."""
 
-    needs = Needs(get=Permission.PAYMENT_READ, post=Permission.REFUND)
+    needs = Needs(get=Permission.PAYMENT_READ, post=Permission.REFUND, fresh_if_large=True)
 
     @extend_schema(
         operation_id="list_refunds",

@@ -49,7 +49,7 @@ async def _order(request: HttpRequest) -> PaymentOrder:
 class Payments(APIView):
     """The payments of the acting party."""
 
-    needs = Needs(get=Permission.PAYMENT_READ, post=Permission.PAY)
+    needs = Needs(get=Permission.PAYMENT_READ, post=Permission.PAY, fresh_if_large=True)
 
     @extend_schema(
         operation_id="list_payments",

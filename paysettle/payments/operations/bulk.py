@@ -7,7 +7,8 @@ the claim on a batch only saves two processes from doing the same work.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -90,7 +91,7 @@ class _SubmitBook(Book[BatchOrder]):
 
     def decide(self, item: BatchOrder, now: datetime) -> Success:
         # Here and not item by item: they are carried out without the session, perhaps after it.
-        if any(one.order is not None and step_up.concerns(one.order.money.amount_minor) for one in item.items):
+        if any(map(step_up.concerns, _sums_minor(item.items))):
             self._standing.check_fresh(item.by, now)
         user_id, total = item.by.user_id or identifiers.SYSTEM, len(item.items)
         times = (self._tx.time(now + CLAIM), self._tx.time(now))
@@ -137,6 +138,15 @@ def claim_interrupted() -> UUID | None:
         return None
 
     return transactions.run(work)
+
+
+def _sums_minor(items: Sequence[BatchItem]) -> Iterable[int]:
+    """Return what the orders add up to in each of their currencies: a large amount is large in small parts, too."""
+    sums: dict[str, int] = defaultdict(int)
+    for item in items:
+        if item.order is not None:
+            sums[item.order.money.currency] += item.order.money.amount_minor
+    return sums.values()
 
 
 def _keep(part: PaymentBatchPart, items: Sequence[BatchItem], outcomes: Iterator[Outcome]) -> None:

@@ -5,7 +5,7 @@ A move locks its payment first, then its hold, then the wallets, then the limit 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -162,7 +162,7 @@ class _MoveBook(Book[PaymentMove]):
         """Who has approved which payment, as far as the batch has come."""
         found: dict[UUID, set[UUID]] = {}
         for payment, person in self._approval_rows.rows:
-            found.setdefault(UUID(bytes=bytes(payment)), set()).add(UUID(bytes=bytes(person)))
+            found.setdefault(identifiers.from_bytes(payment), set()).add(identifiers.from_bytes(person))
         return found
 
     def admit(self, item: PaymentMove) -> None:
@@ -247,7 +247,7 @@ class _MoveBook(Book[PaymentMove]):
                 self._posting.extend(
                     _hold_of(wallets), for_account_id=wallets.payee_id, until=until, event_id=event_id, at=now
                 )
-                payment.terms = replace(payment.terms, state=State.AUTHORISED, expires_at=until)
+                payment.terms = payment.terms._replace(state=State.AUTHORISED, expires_at=until)
         approved_by.add(item.by.person_id)
         self._note(item, payment, ApprovalDecision.APPROVED, now)
         payment.version += 1
@@ -265,7 +265,7 @@ class _MoveBook(Book[PaymentMove]):
             captures={hold_id: amount_minor},
         )
         told = self._posting.post(group, at=now)
-        payment.terms = replace(payment.terms, state=State.COMPLETED, captured_minor=amount_minor, expires_at=None)
+        payment.terms = payment.terms._replace(state=State.COMPLETED, captured_minor=amount_minor, expires_at=None)
         return told
 
     def _note(self, item: PaymentMove, payment: _Payment, decision: ApprovalDecision, now: datetime) -> None:
@@ -311,7 +311,7 @@ class _MoveBook(Book[PaymentMove]):
             raise HoldNotDue
         left_minor = self._posting.release(_hold_of(wallets), event_id=event_id, at=now, expired=expired)
         if payment.terms.state is State.PENDING_APPROVAL:
-            payment.terms = replace(payment.terms, state=UNAPPROVED_AFTER[item.what])
+            payment.terms = payment.terms._replace(state=UNAPPROVED_AFTER[item.what])
             payment.version += 1
         else:
             self._advance(payment, wallets, item.what)
@@ -338,7 +338,7 @@ class _MoveBook(Book[PaymentMove]):
         )
         told = self._posting.post(group, at=now)
         self._limits.count(item.by, amount, now)
-        payment.terms = replace(terms, refunded_minor=terms.refunded_minor + amount.amount_minor)
+        payment.terms = terms._replace(refunded_minor=terms.refunded_minor + amount.amount_minor)
         payment.version += 1
         by = (item.by.user_id or identifiers.SYSTEM).bytes
         self._refunds.append(
@@ -354,7 +354,7 @@ class _MoveBook(Book[PaymentMove]):
         captured_minor += payment.terms.captured_minor
         held_minor = self._posting.hold(_hold_of(wallets)).left_minor
         state = state_after(captured_minor=captured_minor, held_minor=held_minor, ended_by=what)
-        payment.terms = replace(payment.terms, captured_minor=captured_minor, state=state)
+        payment.terms = payment.terms._replace(captured_minor=captured_minor, state=state)
         payment.version += 1
 
     def _document(self, payment: _Payment, *, seen_by: UUID) -> dict[str, Any]:
@@ -431,18 +431,18 @@ def _lock(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, _Payment]:
         (id_, payer, payee, amount_minor, currency, captured_minor, refunded_minor, state, hold, expires_at) = row[:10]
         note, reference, metadata, version, created_at, made_by, *approval = row[10:]
         terms = Terms(
-            UUID(bytes=bytes(payer)),
-            UUID(bytes=bytes(payee)),
+            identifiers.from_bytes(payer),
+            identifiers.from_bytes(payee),
             Money(amount_minor, currency),
             captured_minor,
             refunded_minor,
             State(state),
-            None if hold is None else UUID(bytes=bytes(hold)),
+            None if hold is None else identifiers.from_bytes(hold),
             None if expires_at is None else parse_time(expires_at),
-            UUID(bytes=bytes(made_by)),
+            identifiers.from_bytes(made_by),
             Approval.stored(*approval),
         )
-        payment_id = UUID(bytes=bytes(id_))
+        payment_id = identifiers.from_bytes(id_)
         found[payment_id] = _Payment(
             payment_id, terms, note, reference, json.loads(metadata), version, version, parse_time(created_at)
         )

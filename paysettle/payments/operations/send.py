@@ -160,7 +160,6 @@ class PaymentBook(Book[PaymentOrder]):
             approval = Approval(demand, item.hold_for)
             terms, told = self._wait(item, route.payee_id, route.accounts, approval, payment_id, event_id, now), []
         self._keep(item, terms, payment_id, now)
-        self._tell(item, terms, payment_id, event_id, told, now)
         document = documents.payment(
             payment_id=payment_id,
             terms=terms,
@@ -171,6 +170,7 @@ class PaymentBook(Book[PaymentOrder]):
             created_at=now,
             approved=0,
         )
+        self._tell(item, terms, document, event_id, told, now)
         return Success(payment_id, 201, document)
 
     def write_ahead(self) -> None:
@@ -285,17 +285,16 @@ class PaymentBook(Book[PaymentOrder]):
     def _tell(
         item: PaymentOrder,
         terms: Terms,
-        payment_id: UUID,
+        document: dict[str, Any],
         event_id: UUID,
         transfers: list[dict[str, Any]],
         now: datetime,
     ) -> None:
-        public_id = identifiers.show("pay", payment_id)
         data: dict[str, Any] = {
-            "payment": public_id,
-            "payer": identifiers.show("par", terms.payer_id),
-            "payee": identifiers.show("par", terms.payee_id),
-            "amount": terms.amount.document(),
+            "payment": document["id"],
+            "payer": document["payer"]["id"],
+            "payee": document["payee"]["id"],
+            "amount": document["amount"],
             "transfers": transfers,
             **item.by.key_mark,
         }
@@ -308,7 +307,7 @@ class PaymentBook(Book[PaymentOrder]):
         log.record(
             NewEvent(
                 event_id=event_id,
-                stream=public_id,
+                stream=document["id"],
                 version=1,
                 type=f"paysettle.payment.{_BORN[terms.state]}.v1",
                 actor=item.by.actor,

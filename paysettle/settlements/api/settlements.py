@@ -142,7 +142,7 @@ def _decision_schema(operation_id: str, *, version_required: bool) -> Callable[[
 class Approve(_Decision):
     """Approve a settlement: the debtor pays."""
 
-    needs = Needs(post=Permission.SETTLE_DECIDE)
+    needs = Needs(post=Permission.SETTLE_DECIDE, fresh_if_large=True)
     what = Verb.APPROVE
     version_required = True  # one approves what one has seen
 

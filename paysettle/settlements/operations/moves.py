@@ -339,13 +339,13 @@ def _lock(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, _Settlement]:
         " WHERE settlement_id IN ({values}) ORDER BY settlement_id, version",
         keys,
     ):
-        move = Move(version, UUID(bytes=bytes(party)), Verb(what), reason, parse_time(at))
+        move = Move(version, identifiers.from_bytes(party), Verb(what), reason, parse_time(at))
         moves.setdefault(bytes(settlement), []).append(move)
-        asked_by.setdefault(bytes(settlement), UUID(bytes=bytes(user)))  # by the first move, which is the request
+        asked_by.setdefault(bytes(settlement), identifiers.from_bytes(user))  # by the first move, which is the request
     found = {}
     for id_, asker, state, version in rows:
         key = bytes(id_)
-        terms = Terms(UUID(bytes=bytes(asker)), asked_by[key], tuple(legs[key]), State(state), version)
+        terms = Terms(identifiers.from_bytes(asker), asked_by[key], tuple(legs[key]), State(state), version)
         found[UUID(bytes=key)] = _Settlement(UUID(bytes=key), terms, moves[key], version)
     return found
 
@@ -358,7 +358,7 @@ _LEGS = (
 
 
 def _leg(leg_id: bytes, debtor: bytes, creditor: bytes, amount_minor: int, currency: str) -> Leg:
-    id_, debtor_id, creditor_id = (UUID(bytes=bytes(value)) for value in (leg_id, debtor, creditor))
+    id_, debtor_id, creditor_id = (identifiers.from_bytes(value) for value in (leg_id, debtor, creditor))
     return Leg(id_, debtor_id, creditor_id, Money(amount_minor, currency))
 
 
