@@ -202,8 +202,9 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["paysettle.api.body.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "paysettle.identity.api.schema.PermissionSchema",
     "EXCEPTION_HANDLER": "paysettle.api.problems.exception_handler",
-    "DEFAULT_THROTTLE_CLASSES": ["paysettle.api.throttling.PersonThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["paysettle.api.throttling.AnonymousThrottle"],
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Paysettle",

@@ -51,17 +51,21 @@ WRITE = Limit("write", 300, MINUTE_S, portion=6)
 PAYMENTS = Buckets(rate_per_s=50, burst=200)
 
 
-class PersonThrottle(BaseThrottle):
-    """Counts each request to a DRF view by the person who calls, or by the address where nobody is known.
+def count(request: Request, view: Any, subject: str) -> None:
+    """Count a request to a DRF view by who calls; raise Throttled if it is one too many.
 
     By the method: READ or WRITE, unless the view names another limit for it in `limits`.
     """
+    method = str(request.method)
+    usual = READ if method in {"GET", "HEAD", "OPTIONS"} else WRITE
+    named: Mapping[str, Limit] = getattr(view, "limits", {})
+    throttles.take(named.get(method, usual), subject)
+
+
+class AnonymousThrottle(BaseThrottle):
+    """Counts requests of nobody by their address. Whoever brings a token is counted when it is looked at."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        """Count the request; raise Throttled if it is one too many."""
-        method = str(request.method)
-        usual = READ if method in {"GET", "HEAD", "OPTIONS"} else WRITE
-        named: Mapping[str, Limit] = getattr(view, "limits", {})
-        limit = named.get(method, usual)
-        throttles.take(limit, str(request.user.pk) if request.user else peer.address_of(request._request))
+        if request.auth is None:
+            count(request, view, peer.address_of(request._request))
         return True

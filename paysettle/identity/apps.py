@@ -13,7 +13,7 @@ class IdentityConfig(AppConfig):
         """Register the system checks, the types of events, the description of our access token, and the jobs."""
         from paysettle.identity import checks, event_types  # noqa: F401 - these register when they are loaded
         from paysettle.identity.api import schema  # noqa: F401
-        from paysettle.identity.operations import look_ups, refresh_tokens, sessions
+        from paysettle.identity.operations import lapsing, look_ups, refresh_tokens, sessions
         from paysettle.kernel import jobs
 
-        jobs.register(refresh_tokens.FORGET_EXPIRED, sessions.FORGET_EXPIRED, look_ups.FORGET_OLD)
+        jobs.register(refresh_tokens.FORGET_EXPIRED, sessions.FORGET_EXPIRED, look_ups.FORGET_OLD, lapsing.LAPSE)

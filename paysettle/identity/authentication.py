@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from paysettle.api import peer
+from paysettle.api import peer, throttling
 from paysettle.api.problems import Unauthenticated
 from paysettle.identity import api_keys, browser_sessions, standing, tokens
 from paysettle.identity.api_keys import KnownKey
@@ -116,13 +116,21 @@ class BearerAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[SignedInUser, Caller] | None:
-        """Return the caller, or None without a token; raise what `bearer_caller` and `standing.check` raise."""
+        """Return the caller, or None without a token; raise what `bearer_caller` and `standing.check` raise.
+
+        Counts the request before anybody is refused, who could go on trying otherwise; raises Throttled.
+        """
         http_request = request._request
         if _bearer_token(http_request) is None:
             return None
-        caller = bearer_caller(http_request)
-        organisation = request.parser_context["kwargs"].get("organisation_id")
         view, method = request.parser_context["view"], str(request.method)
+        try:
+            caller = bearer_caller(http_request)
+        except DomainError:
+            throttling.count(request, view, peer.address_of(http_request))
+            raise
+        throttling.count(request, view, str(caller.person_id))
+        organisation = request.parser_context["kwargs"].get("organisation_id")
         needed, fresh = needed_by(view, method), needs_step_up(view, method)
         if organisation is None:
             standing.check(caller, needed, fresh=fresh)

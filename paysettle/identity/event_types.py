@@ -8,9 +8,12 @@ from paysettle.identity.roles import Role, StaffRole
 _USER = {"user": identifier("usr")}
 
 describe(
-    "paysettle.person.registered.v1", "Somebody signed up; `party` is who they pay as.", {"party": identifier("par")}
+    "paysettle.person.registered.v1",
+    "Somebody signed up; `party` is who they pay as once their address is confirmed.",
+    {"party": identifier("par")},
 )
 describe("paysettle.person.address_verified.v1", "A person showed that an e-mail address is theirs.", {})
+describe("paysettle.person.lapsed.v1", "Nobody confirmed the address of a sign-up in time: it was removed.", {})
 describe("paysettle.person.password_changed.v1", "A person chose a new password; their other sessions ended.", {})
 describe(
     "paysettle.person.address_changed.v1",

@@ -23,8 +23,9 @@ class PartyKind(models.TextChoices):
 
 
 class PartyState(models.TextChoices):
-    """Whether a party takes part; closed is for good."""
+    """Whether a party takes part; closed is for good, and pending is whoever has not confirmed their address yet."""
 
+    PENDING = "pending"
     ACTIVE = "active"
     DISABLED = "disabled"
     CLOSED = "closed"
@@ -32,6 +33,8 @@ class PartyState(models.TextChoices):
 
 class Party(models.Model):
     """A person or an organisation that can pay, owe and be paid. Its handle is never given to another party.
+
+    Only that of a sign-up that nobody ever confirmed is free again: nobody could pay it (`operations/lapsing.py`).
 
     Nor is one that looks like it (`handles.skeleton`). Those that looked alike before that was held have `=` and the
     handle for their skeleton.
@@ -49,6 +52,7 @@ class Party(models.Model):
         db_table = "identity_party"
         verbose_name_plural = "parties"
         constraints = [models.UniqueConstraint(fields=["handle_skeleton"], name="identity_party_no_look_alikes")]
+        indexes = [models.Index(fields=["state", "created_at"], name="identity_party_by_state")]
 
     def __str__(self) -> str:
         return self.handle

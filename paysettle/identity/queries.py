@@ -196,12 +196,13 @@ def _party_id(column: str, value: str | bytes) -> UUID | None:
 
 @lru_cache(maxsize=100_000)
 def _found_once(column: str, value: str | bytes) -> UUID:
-    """A party is never removed and its handle never given to another, so what was found once stays true.
+    """A party that has taken part is never removed and its handle never given to another: what was found stays true.
 
-    What was not found is not remembered: it is raised as LookupError.
+    What was not found is not remembered: it is raised as LookupError. Nobody finds a party that is pending.
     """
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT id FROM identity_party WHERE {column} = %s", [value])  # noqa: S608 - two fixed names
+        sql = f"SELECT id FROM identity_party WHERE {column} = %s AND state <> 'pending'"  # noqa: S608 - two fixed names
+        cursor.execute(sql, [value])
         row = cursor.fetchone()
     if row is None:
         raise LookupError(value)

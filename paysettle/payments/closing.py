@@ -16,7 +16,7 @@ from paysettle.payments import queries
 
 def hindrances(tx: Transaction, party_id: UUID) -> list[Hindrance]:
     """Lock the wallets of a party, then return what speaks against closing them."""
-    wallets = states.lock_wallets(tx, party_id)
+    wallets, now = states.lock_wallets(tx, party_id), tx.read_clock()
     return [
         *_some("wallet_not_empty", "A wallet still has money.", [w for w in wallets if w.balance_minor]),
         *_some("money_on_hold", "Money of a wallet is on hold.", [w for w in wallets if w.held_minor]),
@@ -24,7 +24,12 @@ def hindrances(tx: Transaction, party_id: UUID) -> list[Hindrance]:
         *_some(
             "capture_open",
             "Others hold money for this account: capture or release it.",
-            queries.authorised_for(party_id, at=tx.read_clock(), most=_COUNTED_MAX),
+            queries.authorised_for(party_id, at=now, most=_COUNTED_MAX),
+        ),
+        *_some(
+            "approval_open",
+            "Payments of this account wait for approval: approve, reject or withdraw them.",
+            queries.waiting_of(party_id, at=now, most=_COUNTED_MAX),
         ),
         *_some("batch_running", "A batch of payments is being carried out.", queries.running_batches_of(party_id)),
     ]

@@ -107,6 +107,14 @@ def authorised_for(party_id: UUID, *, at: datetime, most: int) -> list[UUID]:
     return list(young.filter(state=State.AUTHORISED).values_list("id", flat=True)[:most])
 
 
+def waiting_of(party_id: UUID, *, at: datetime, most: int) -> list[UUID]:
+    """Return payments of a payer that wait for approval, `most` of them."""
+    young = Payment.objects.filter(
+        payer_id=party_id, created_at__gt=at - timedelta(hours=settings.PAYMENT_APPROVAL_HOURS) - A_DAY
+    )
+    return list(young.filter(state=State.PENDING_APPROVAL).values_list("id", flat=True)[:most])
+
+
 def batch(*, party_id: UUID, batch_id: UUID) -> PaymentBatch:
     """Return one batch of a party; raise NotFound if it is absent or not the party's."""
     found = batches_of(party_id).filter(id=batch_id).first()

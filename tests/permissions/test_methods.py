@@ -7,11 +7,14 @@ it offers: 405, with the methods that it has. Nothing of this changes a row of a
 from collections.abc import Iterator
 
 import pytest
+from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from paysettle.identity.api import strict_bodies
 from paysettle.identity.api.sign_in_schema import ABSENT
 from paysettle.web.entrances import ordinary
+from tests.http import InProcess
+from tests.people import person
 from tests.permissions.attack import OPERATIONS, Server
 from tests.permissions.callers import Cast, cast, signed_in
 from tests.permissions.requests import REQUESTS, Request
@@ -146,3 +149,12 @@ def test_what_we_do_not_have_is_absent(prepared: Prepared) -> None:
     for route in _routes(get_resolver()):
         if _is_absent(route):
             assert prepared.server.send(Request("GET", f"/{route}"), {}).status == 404
+            for method in ("POST", "PUT", "PATCH", "DELETE"):  # no word of cookies to whoever has none
+                assert Client(enforce_csrf_checks=True).generic(method, f"/{route}").status_code == 404
+
+
+def test_no_parameter_chooses_another_format() -> None:
+    """DRF's own `?format=` would answer 404 for a resource that is there."""
+    ana = InProcess(person("ana"))
+    assert ana.get("/api/v1/me?format=xml").status == 200
+    assert ana.get("/api/v1/accounts?format=xml").document["errors"][0]["code"] == "unknown_parameter"

@@ -120,7 +120,7 @@ class PartyAdmin(StandingAdmin):
         return record.state == PartyState.ACTIVE
 
     def is_over(self, record: Party) -> bool:
-        return record.state == PartyState.CLOSED
+        return record.state in {PartyState.CLOSED, PartyState.PENDING}
 
     def tables(self, record: Party) -> list[Table]:
         return [

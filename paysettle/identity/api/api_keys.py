@@ -59,7 +59,7 @@ class ApiKeys(APIView):
         name = fields.text("name", longest=NAME_LENGTH_MAX)
         scopes = _scopes(fields)
         networks = _networks(fields)
-        life = _life(fields)
+        life = _life(fields) or timedelta(days=min(DAYS_DEFAULT, settings.API_KEY_DAYS_MAX))
         fields.check()
         made = api_keys.make(by=caller_of(request), name=name, scopes=scopes, networks=networks, life=life)
         return _shown_once(made)
@@ -165,7 +165,7 @@ def _network(text: str) -> str | None:
     return None if "%" in text or (slash and not bits.isdigit()) or is_mapped else str(network)
 
 
-def _life(fields: Fields) -> timedelta:
-    most = settings.API_KEY_DAYS_MAX
-    days = fields.whole("expires_in_days", least=1, most=most, default=min(DAYS_DEFAULT, most))
-    return timedelta(days=days or 1)
+def _life(fields: Fields) -> timedelta | None:
+    """Return how long the key is asked to live, None where nothing is said."""
+    days = fields.whole("expires_in_days", least=1, most=settings.API_KEY_DAYS_MAX, default=None)
+    return None if days is None else timedelta(days=days)

@@ -173,7 +173,9 @@ class ApiKeyRotationOrderDocument(serializers.Serializer[None]):
         required=False,
         help_text="How many seconds the old one works on; a day by default, 0: it ends at once.",
     )
-    expires_in_days = serializers.IntegerField(min_value=1, required=False, help_text=_DAYS)
+    expires_in_days = serializers.IntegerField(
+        min_value=1, required=False, help_text="By default as many as the old one was given."
+    )
 
 
 class ApiKeyDocument(serializers.Serializer[None]):

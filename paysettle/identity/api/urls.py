@@ -3,6 +3,7 @@
 from allauth.headless.constants import Client
 from django.http import Http404
 from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
 
 from paysettle.api.methods import readable
 from paysettle.api.problems import page_not_found
@@ -43,7 +44,7 @@ from paysettle.identity.api.tokens import RefreshView
 
 urlpatterns = [
     # allauth mounts these whatever is configured; we have neither phones nor sign-in by code.
-    *(path(f"_allauth/app/v1/{address}", page_not_found, {"exception": Http404()}) for address in ABSENT),
+    *(path(f"_allauth/app/v1/{address}", csrf_exempt(page_not_found), {"exception": Http404()}) for address in ABSENT),
     # Before allauth's own, which it replaces.
     path("_allauth/app/v1/auth/login", SignInView.as_api_view(client=Client.APP)),
     path("_allauth/app/v1/auth/email/verify", VerifyEmailView.as_api_view(client=Client.APP)),

@@ -7,7 +7,7 @@ from allauth.account.models import EmailAddress
 from django.db import IntegrityError
 
 from paysettle.identity import addresses
-from paysettle.identity.models import User, VerifiedAddress
+from paysettle.identity.models import Party, PartyState, User, VerifiedAddress
 from paysettle.identity.operations import recording
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError
@@ -30,13 +30,16 @@ def is_free(*, by: User, email: str) -> bool:
 def verify(*, by: User, email: str) -> None:
     """Make this the verified address of a person who proved to read it and has not verified another one.
 
+    With their first one a person takes part: they are found and paid from then on.
     Of several people who verify one address at the same time one succeeds; the others get AddressTaken.
     """
     address = email.strip().lower()
 
     def work(tx: Transaction) -> None:
         now = tx.read_clock()
-        user = User.objects.select_for_update().get(id=by.id)
+        user = User.objects.select_for_update().filter(id=by.id).first()
+        if user is None:
+            raise AddressTaken("This sign-up has lapsed: sign up again.")
         if VerifiedAddress.objects.filter(user=user).exclude(digest=addresses.digest(address)).exists():
             # The code of a sign-up is late: an address is replaced in one way alone, by codes from both.
             raise AddressTaken("Another address has been verified meanwhile.")
@@ -50,6 +53,10 @@ def verify(*, by: User, email: str) -> None:
             party=identifiers.show("par", user.own_party_id),
             at=now,
         )
+        party = Party.objects.select_for_update().get(id=user.own_party_id)
+        if party.state == PartyState.PENDING:
+            Party.objects.filter(id=party.id).update(state=PartyState.ACTIVE)
+            recording.opened(party, actor=identifiers.show("usr", user.id), at=now)
 
     try:
         transactions.run(work)

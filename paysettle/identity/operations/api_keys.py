@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
+
 from paysettle.identity import api_keys, roles, standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import ApiKey, Membership, Party, User
@@ -83,8 +85,10 @@ def make(*, by: Caller, name: str, scopes: Collection[Permission], networks: Seq
     return transactions.run(work)
 
 
-def rotate(*, by: Caller, key_id: UUID, overlap: timedelta, life: timedelta) -> NewKey:
+def rotate(*, by: Caller, key_id: UUID, overlap: timedelta, life: timedelta | None) -> NewKey:
     """Make a key like one of the acting party's, which goes on for `overlap` at most. The caller is its maker.
+
+    With None the new one lives for as long as the old one was given.
 
     Raises NotPermitted, NotFound, ApiKeyEnded, ScopeNotHeld, TooManyApiKeys (the old one counts while it goes on).
     """
@@ -98,7 +102,8 @@ def rotate(*, by: Caller, key_id: UUID, overlap: timedelta, life: timedelta) -> 
         if overlap:
             _check_room(by.party_id, now)
         scopes = [Permission(scope) for scope in old.scopes.split()]
-        made = _make(by=by, name=old.name, scopes=scopes, networks=old.networks, life=life, at=now, instead_of=old)
+        span = life or min(old.expires_at - old.created_at, timedelta(days=settings.API_KEY_DAYS_MAX))
+        made = _make(by=by, name=old.name, scopes=scopes, networks=old.networks, life=span, at=now, instead_of=old)
         old.expires_at, old.version = min(old.expires_at, now + overlap), old.version + 1
         ApiKey.objects.filter(id=old.id).update(replaced_by=made.key, expires_at=old.expires_at, version=old.version)
         live_keys.record(old, "replaced", by=by, at=now, replaced_by=identifiers.show("key", made.key.id))

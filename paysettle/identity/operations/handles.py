@@ -5,7 +5,7 @@ from datetime import datetime
 from django.conf import settings
 
 from paysettle.identity import handles
-from paysettle.identity.models import Party, PartyKind
+from paysettle.identity.models import Party, PartyKind, PartyState
 from paysettle.kernel.errors import DomainError
 
 
@@ -74,7 +74,9 @@ def check_free(handle: str) -> None:
         raise HandleTaken if alike == handle else HandleLookalike
 
 
-def open_party(*, kind: PartyKind, handle: str, version: int, at: datetime) -> Party:
+def open_party(
+    *, kind: PartyKind, handle: str, version: int, at: datetime, state: PartyState = PartyState.ACTIVE
+) -> Party:
     """Make a party with a handle of its own, inside the open transaction.
 
     Raises HandleTaken and HandleLookalike; IntegrityError where somebody else takes such a handle at this moment: then
@@ -82,4 +84,6 @@ def open_party(*, kind: PartyKind, handle: str, version: int, at: datetime) -> P
     """
     check_free(handle)
     skeleton = handles.skeleton(handle)
-    return Party.objects.create(kind=kind, handle=handle, handle_skeleton=skeleton, version=version, created_at=at)
+    return Party.objects.create(
+        kind=kind, handle=handle, handle_skeleton=skeleton, state=state, version=version, created_at=at
+    )

@@ -63,8 +63,13 @@ def change_registration(*, by: Caller, registration: Registration) -> Membership
 
 
 def _record(party: Party, *, by: Caller, at: datetime) -> None:
-    for version, type_, data in (
-        (1, "party.opened", {"kind": party.kind}),
-        (2, "organisation.created", {"owner": by.actor}),
-    ):
-        recording.event(stream=by.party, version=version, type_=type_, actor=by.actor, party=by.party, at=at, data=data)
+    recording.opened(party, actor=by.actor, at=at)
+    recording.event(
+        stream=by.party,
+        version=2,
+        type_="organisation.created",
+        actor=by.actor,
+        party=by.party,
+        at=at,
+        data={"owner": by.actor},
+    )

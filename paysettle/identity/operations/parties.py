@@ -8,15 +8,24 @@ from paysettle.identity.models import AdminVerb, Party, PartyState, User
 from paysettle.identity.operations import recording, staff
 from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers, transactions
-from paysettle.kernel.errors import NotFound
+from paysettle.kernel.errors import DomainError, NotFound
 from paysettle.kernel.transactions import Transaction
+
+
+class PartyPending(DomainError):
+    """The person has not confirmed their address yet, so their party does not take part."""
+
+    code = "party_pending"
+    status = 409
+    title = "The address of this person is not confirmed yet."
 
 
 def disable(*, by: Caller, party_id: UUID, reason: str) -> None:
     """Keep a party from paying and being paid, from the next call on; its people may still sign in.
 
     The parties that members of staff are, are disabled by those who manage staff. Disabling twice changes nothing.
-    Raises StaffOnly, StaffNotPermitted, ReasonMissing, OwnAffair, NotFound, PartyClosed, LastAdministrator.
+    Raises StaffOnly, StaffNotPermitted, ReasonMissing, OwnAffair, NotFound, PartyClosed, PartyPending,
+    LastAdministrator.
     """
     _set_state(by=by, party_id=party_id, state=PartyState.DISABLED, reason=reason)
 
@@ -38,6 +47,8 @@ def _set_state(*, by: Caller, party_id: UUID, state: PartyState, reason: str) ->
             raise NotFound
         if party.state == PartyState.CLOSED:
             raise standing.PartyClosed
+        if party.state == PartyState.PENDING:
+            raise PartyPending
         if party.state == state:
             return
         if person is not None and state == PartyState.DISABLED:

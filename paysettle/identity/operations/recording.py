@@ -10,7 +10,7 @@ from paysettle.events import log
 from paysettle.events.log import NewEvent
 from paysettle.identity import roles, step_up
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import AdminAction, AdminVerb, LoginSession, User
+from paysettle.identity.models import AdminAction, AdminVerb, LoginSession, Party, User
 from paysettle.identity.roles import StaffPermission
 from paysettle.identity.standing import SecondFactorRequired
 from paysettle.kernel import identifiers
@@ -64,6 +64,12 @@ def event(
             at=at,
         )
     )
+
+
+def opened(party: Party, *, actor: str, at: datetime) -> None:
+    """Collect the event that a party takes part from now on."""
+    name = identifiers.show("par", party.id)
+    event(stream=name, version=1, type_="party.opened", actor=actor, party=name, at=at, data={"kind": party.kind})
 
 
 def need_staff(by: Caller, needed: StaffPermission) -> None:

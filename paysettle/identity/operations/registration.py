@@ -1,12 +1,9 @@
 """A new person: the user, the party that the person is, and the membership between them, made together."""
 
-from datetime import datetime
-
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError
 
-from paysettle.identity.caller import Caller
-from paysettle.identity.models import Membership, Party, PartyKind, User
+from paysettle.identity.models import Membership, PartyKind, PartyState, User
 from paysettle.identity.operations import handles, recording
 from paysettle.identity.operations.addresses import attach
 from paysettle.identity.roles import Role, StaffRole
@@ -19,10 +16,12 @@ def register(
 ) -> User:
     """Register a person and return the user.
 
-    With `verified` the address counts as verified at once. Raises HandleInvalid, HandleTaken, HandleLookalike, and with
-    `verified` AddressTaken. A member of staff is a person like any other and gets a party too: whoever acts in this
-    system acts for a party, and every token and every event names it. The password is taken as it is: its rules are
-    those of the door.
+    With `verified` the address counts as verified at once; without it the party is pending until it is
+    (`addresses.verify`), and lapses with the person if it never is (`lapsing.py`). Raises HandleInvalid, HandleTaken,
+    HandleLookalike, and with `verified` AddressTaken. The password is taken as it is: its rules are those of the door.
+
+    A member of staff is a person like any other and gets a party too: whoever acts in this system acts for a party, and
+    every token and every event names it.
     """
     handles.check_form(handle)
     address = email.strip().lower()
@@ -30,7 +29,8 @@ def register(
 
     def work(tx: Transaction) -> User:
         now = tx.read_clock()
-        party = handles.open_party(kind=PartyKind.PERSON, handle=handle, version=1, at=now)
+        state = PartyState.ACTIVE if verified else PartyState.PENDING
+        party = handles.open_party(kind=PartyKind.PERSON, handle=handle, state=state, version=1, at=now)
         user = User(
             username=handle,
             email=address,
@@ -43,7 +43,18 @@ def register(
         Membership.objects.create(user=user, party=party, role=Role.OWNER, created_at=now)
         if verified:
             attach(user, address, at=now)
-        _record(user, party, at=now)
+        party_name, user_name = identifiers.show("par", party.id), identifiers.show("usr", user.id)
+        recording.event(
+            stream=user_name,
+            version=1,
+            type_="person.registered",
+            actor=user_name,
+            party=party_name,
+            at=now,
+            data={"party": party_name},
+        )
+        if verified:
+            recording.opened(party, actor=user_name, at=now)
         return user
 
     try:
@@ -51,12 +62,3 @@ def register(
     except IntegrityError:
         handles.check_free(handle)  # somebody else took it between our look and our write
         raise
-
-
-def _record(user: User, party: Party, *, at: datetime) -> None:
-    caller = Caller(user_id=user.id, party_id=party.id)
-    for stream, type_, data in (
-        (identifiers.show("par", party.id), "party.opened", {"kind": party.kind}),
-        (identifiers.show("usr", user.id), "person.registered", {"party": caller.party}),
-    ):
-        recording.event(stream=stream, version=1, type_=type_, actor=caller.actor, party=caller.party, at=at, data=data)

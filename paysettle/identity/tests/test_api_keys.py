@@ -213,6 +213,25 @@ def test_rotating() -> None:
     assert (ended.status, ended.document["code"]) == (409, "api_key_ended")
 
 
+def test_a_key_lives_as_long_as_the_one_whose_place_it_takes_unless_more_is_asked_for() -> None:
+    ana = person("ana")
+
+    def life(**said: int) -> timedelta:
+        old = create(ana, expires_in_days=3).document["id"]
+        new = companies.send(ana, "POST", f"{PATH}/{old}/rotate", said).document["id"]
+        key = ApiKey.objects.get(id=identifiers.parse("key", new))
+        return key.expires_at - key.created_at
+
+    assert life() == timedelta(days=3)
+    assert life(expires_in_days=9) == timedelta(days=9)
+    with override_settings(API_KEY_DAYS_MAX=3):
+        old = create(ana).document["id"]
+    with override_settings(API_KEY_DAYS_MAX=2):
+        new = companies.send(ana, "POST", f"{PATH}/{old}/rotate").document["id"]
+    key = ApiKey.objects.get(id=identifiers.parse("key", new))
+    assert key.expires_at - key.created_at == timedelta(days=2)
+
+
 def test_an_overlap_never_prolongs_a_key() -> None:
     ana = person("ana")
     made = new_key(ana, life=timedelta(minutes=5))

@@ -13,8 +13,16 @@ from django.db.models.functions import Now
 from paysettle.commands import worker
 from paysettle.events.models import Event
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import Invitation, LoginSession, Membership, Party, User
-from paysettle.identity.operations import invitations, organisations, parties, people, refresh_tokens, registration
+from paysettle.identity.models import ApiKey, Invitation, LoginSession, Membership, Party, User
+from paysettle.identity.operations import (
+    invitations,
+    live_keys,
+    organisations,
+    parties,
+    people,
+    refresh_tokens,
+    registration,
+)
 from paysettle.identity.operations.handles import HandleLookalike, HandleTaken
 from paysettle.identity.personal import Registration
 from paysettle.identity.roles import Role
@@ -26,8 +34,10 @@ from paysettle.ledger import accounts
 from paysettle.ledger import queries as ledger
 from paysettle.payments.models import Payment, PaymentBatch
 from paysettle.payments.operations import wallets
+from tests.approvals import limit
 from tests.companies import Company, company, send
 from tests.findings import findings_after
+from tests.machines import new_key
 from tests.money import books_are_right
 from tests.moves import authorise
 from tests.people import PASSWORD, Person, deposit, pay, person
@@ -208,6 +218,38 @@ def test_once_it_is_all_settled_the_account_closes() -> None:
     send(ana, "POST", f"/api/v1/payments/{held}/release")
     pay(ana, ben, 10)
     assert reasons(close(ana)) == {}
+
+
+@pytest.mark.money
+def test_payments_that_wait_for_approval_are_named() -> None:
+    olga, ben = person("olga"), person("ben")
+    firm = company(olga)
+    acting, payer = firm.acted_for_by(olga), firm.join(person("paul"), Role.PAYER)
+    deposit(payer, 10)
+    limit(firm, payer, per_payment=0)
+    waits = pay(payer, ben, 10).document()["id"]
+    waiting = {"wallet_not_empty": 1, "money_on_hold": 1, "approval_open": 1}
+    assert reasons(close_company(acting, firm)) == waiting
+    assert send(acting, "POST", f"/api/v1/payments/{waits}/reject").status == 200
+    assert reasons(close_company(acting, firm)) == {"wallet_not_empty": 1}
+
+
+def test_the_keys_somebody_made_are_revoked_and_it_is_told() -> None:
+    """Control: without it nothing is revoked, below."""
+    ana = person("ana")
+    made = new_key(ana)
+    assert close(ana).status == 200
+    assert ApiKey.objects.get(id=made.key.id).revoked_at is not None
+    told = Event.objects.filter(stream=identifiers.show("key", made.key.id), type="paysettle.api_key.revoked.v1")
+    assert told.count() == 1
+
+
+def test_control_keys_that_are_forgotten_are_not_revoked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_keys, "fall_with_person", lambda *_arguments, **_named: None)
+    ana = person("ana")
+    made = new_key(ana)
+    assert close(ana).status == 200
+    assert ApiKey.objects.get(id=made.key.id).revoked_at is None
 
 
 def test_somebody_of_the_staff_does_not_close_themself() -> None:

@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 
 from paysettle.events.models import Event
-from paysettle.identity.models import LoginSession, Membership, Party, User
+from paysettle.identity.models import LoginSession, Membership, Party, PartyState, User
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, App, at_once, code_mailed_to
 from paysettle.kernel import identifiers
 from tests.throttled import as_in_production
@@ -74,9 +74,9 @@ def test_user_party_and_membership_are_made_together() -> None:
     assert user.own_party.handle == handle
     assert Membership.objects.get(user=user).party == user.own_party
     streams = Event.objects.filter(stream__in=[_usr(user), identifiers.show("par", user.own_party_id)])
+    assert user.own_party.state == PartyState.PENDING, "until the address is confirmed"
     assert set(streams.values_list("type", flat=True)) == {
         "paysettle.person.registered.v1",
-        "paysettle.party.opened.v1",
     }
     assert email not in "".join(streams.values_list("data", flat=True))
 

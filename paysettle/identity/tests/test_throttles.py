@@ -5,13 +5,18 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
 from django.core import mail
 from django.test import override_settings
+from django.utils import timezone
 
 from paysettle.api import throttling
+from paysettle.identity.models import LoginSession
+from paysettle.identity.operations import sessions
 from paysettle.identity.tests.app_client import AUTH, App, code_mailed_to
 from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import throttles
@@ -162,17 +167,27 @@ HASHED_CHEAPLY = override_settings(PASSWORD_HASHERS=["django.contrib.auth.hasher
 """Hundreds of guesses: how long each takes is another test's."""
 
 
+def test_the_widest_limit_is_as_wide_as_this() -> None:
+    assert (throttling.REFRESH.most, throttling.REFRESH.window_s) == (300, 60)
+
+
 @pytest.mark.parametrize("how", ATTACKS)
-def test_an_attack_is_throttled_and_without_its_throttle_it_is_not(how: str) -> None:
-    """The second half is the control: it plants the bug that nothing counts there."""
+def test_an_attack_is_throttled_and_without_its_throttle_it_is_not(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second half is the control: it plants the bug that nothing counts there.
+
+    For the widest limit a narrower one stands in; how wide it is says the test below.
+    """
     limit, attack = ATTACKS[how]
+    most, take = min(limit.most, 60), throttles.take
+    narrow = replace(limit, most=most)
+    monkeypatch.setattr(throttles, "take", lambda asked, subject: take(narrow if asked is limit else asked, subject))
     with HASHED_CHEAPLY:
         attempt = attack()
-        statuses = [attempt() for _ in range(limit.most + 1)]
-        assert statuses.index(429) == limit.most
+        statuses = [attempt() for _ in range(most + 1)]
+        assert statuses.index(429) == most
         with without(limit):
             attempt = attack()
-            assert 429 not in [attempt() for _ in range(limit.most + 1)]
+            assert 429 not in [attempt() for _ in range(most + 1)]
 
 
 def test_who_is_throttled_is_told_how_long_to_wait(clock: Clock) -> None:
@@ -459,6 +474,38 @@ class TestSignedInPeople:
         statuses = [machines.send(key, "GET", "/api/v1/accounts").status for key in keys * 2]
         assert statuses == [200] * 5 + [429]
         assert send(ana, "GET", "/api/v1/accounts").status == 429
+
+    def test_whoever_is_refused_is_counted_all_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Control: in the same words, without the limit."""
+        monkeypatch.setattr(throttling, "WRITE", Limit("test.refused", 3, 60))
+        firm, eve, gone, stale = (
+            company(payers.person("olga")),
+            *(payers.person(name) for name in ("eve", "mia", "zoe")),
+        )
+        sessions.end(by=gone.caller, session_id=gone.session.id)
+        LoginSession.objects.filter(id=stale.session.id).update(authenticated_at=timezone.now() - timedelta(hours=1))
+        ben = firm.acted_for_by(payers.person("ben"))
+        leave, profile = f"{firm.path}/leave", "/api/v1/me/profile"
+        refused: dict[str, Callable[[], int]] = {
+            "another's": lambda: send(eve, "POST", leave).status,
+            "for another": lambda: send(ben, "POST", profile, {}).status,
+            "ended": lambda: send(gone, "POST", profile, {}).status,
+            "stale": lambda: send(stale, "POST", "/api/v1/me/sessions/end-others").status,
+        }
+        expected = {"another's": 404, "for another": 403, "ended": 401, "stale": 403}
+        for name, attempt in refused.items():
+            assert [attempt() for _ in range(4)] == [expected[name]] * 3 + [429], name
+            with without(throttling.WRITE):
+                assert attempt() == expected[name]
+
+    def test_who_brings_no_token_of_ours_is_counted_by_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(throttling, "READ", Limit("test.junk", 3, 60))
+        place = address()
+        junk = [app_at(place).me("junk").status for _ in range(4)]
+        assert junk == [401] * 3 + [429]
+        assert app_at(address()).me("junk").status == 401
+        with without(throttling.READ):
+            assert app_at(place).me("junk").status == 401
 
     def test_invitations_of_all_companies_of_a_person_count_together(self) -> None:
         olga = payers.person("olga")
