@@ -202,7 +202,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["paysettle.api.body.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "paysettle.identity.api.schema.PermissionSchema",
     "EXCEPTION_HANDLER": "paysettle.api.problems.exception_handler",
-    "DEFAULT_THROTTLE_CLASSES": ["paysettle.api.throttling.AnonymousThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["paysettle.api.throttling.NamedThrottle"],
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }

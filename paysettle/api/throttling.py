@@ -51,21 +51,24 @@ WRITE = Limit("write", 300, MINUTE_S, portion=6)
 PAYMENTS = Buckets(rate_per_s=50, burst=200)
 
 
-def count(request: Request, view: Any, subject: str) -> None:
-    """Count a request to a DRF view by who calls; raise Throttled if it is one too many.
+def count(request: Request, subject: str) -> None:
+    """Count a request to a DRF view by who calls, whatever becomes of it: READ or WRITE. Raises Throttled."""
+    throttles.take(READ if request.method in {"GET", "HEAD", "OPTIONS"} else WRITE, subject)
 
-    By the method: READ or WRITE, unless the view names another limit for it in `limits`.
+
+class NamedThrottle(BaseThrottle):
+    """Counts what a view names a limit for, by the method, in its `limits`: once it is known that the caller may.
+
+    A refusal takes nothing of it away: some are for a day. Where the view is open to nobody in particular it is counted
+    by the address, and what has no limit of its own as READ or WRITE.
     """
-    method = str(request.method)
-    usual = READ if method in {"GET", "HEAD", "OPTIONS"} else WRITE
-    named: Mapping[str, Limit] = getattr(view, "limits", {})
-    throttles.take(named.get(method, usual), subject)
-
-
-class AnonymousThrottle(BaseThrottle):
-    """Counts requests of nobody by their address. Whoever brings a token is counted when it is looked at."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        if request.auth is None:
-            count(request, view, peer.address_of(request._request))
+        limits: Mapping[str, Limit] = getattr(view, "limits", {})
+        limit = limits.get(str(request.method))
+        subject = str(request.user.pk) if request.user else peer.address_of(request._request)
+        if limit is not None:
+            throttles.take(limit, subject)
+        elif not request.user:
+            count(request, subject)
         return True

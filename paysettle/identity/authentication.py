@@ -20,6 +20,7 @@ from paysettle.identity.api_keys import KnownKey
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import User
 from paysettle.identity.roles import Permission
+from paysettle.identity.sign_in_attempts import network_of
 from paysettle.identity.standing import NotYourParty
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError, NotFound
@@ -123,13 +124,13 @@ class BearerAuthentication(BaseAuthentication):
         http_request = request._request
         if _bearer_token(http_request) is None:
             return None
-        view, method = request.parser_context["view"], str(request.method)
         try:
             caller = bearer_caller(http_request)
         except DomainError:
-            throttling.count(request, view, peer.address_of(http_request))
+            throttling.count(request, network_of(peer.address_of(http_request)))
             raise
-        throttling.count(request, view, str(caller.person_id))
+        throttling.count(request, str(caller.person_id))
+        view, method = request.parser_context["view"], str(request.method)
         organisation = request.parser_context["kwargs"].get("organisation_id")
         needed, fresh = needed_by(view, method), needs_step_up(view, method)
         if organisation is None:

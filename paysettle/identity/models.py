@@ -34,9 +34,8 @@ class PartyState(models.TextChoices):
 class Party(models.Model):
     """A person or an organisation that can pay, owe and be paid. Its handle is never given to another party.
 
-    Only that of a sign-up that nobody ever confirmed is free again: nobody could pay it (`operations/lapsing.py`).
-
-    Nor is one that looks like it (`handles.skeleton`). Those that looked alike before that was held have `=` and the
+    Nor is one that looks like it (`handles.skeleton`). Only that of a sign-up that nobody ever confirmed is free again,
+    for nobody could pay it (`operations/lapsing.py`). Those that looked alike before that was held have `=` and the
     handle for their skeleton.
     """
 

@@ -63,6 +63,14 @@ class PartyClosed(DomainError):
     title = "This account has been closed for good."
 
 
+class PartyPending(DomainError):
+    """The person has not confirmed their address yet, so their party does not take part."""
+
+    code = "party_pending"
+    status = 409
+    title = "The address of this person is not confirmed yet."
+
+
 class NotPermitted(DomainError):
     """The caller acts for this party, in a role that does not allow this; `permission` names what is missing."""
 

@@ -174,7 +174,9 @@ class ApiKeyRotationOrderDocument(serializers.Serializer[None]):
         help_text="How many seconds the old one works on; a day by default, 0: it ends at once.",
     )
     expires_in_days = serializers.IntegerField(
-        min_value=1, required=False, help_text="By default as many as the old one was given."
+        min_value=1,
+        required=False,
+        help_text="By default as many as the old one was given, within what the installation allows.",
     )
 
 

@@ -18,6 +18,7 @@ from django.http.response import HttpResponseBase
 
 from paysettle.api import throttling
 from paysettle.identity.api.allauth_views import Refusing
+from paysettle.identity.operations.addresses import SignUpEnded
 from paysettle.kernel import throttles
 from paysettle.kernel.throttles import Throttled
 
@@ -59,12 +60,15 @@ def subject(state: Mapping[str, Any]) -> str:
 
 
 class VerifyEmailView(Refusing, CountingAttempts, AllauthVerifyView):  # type: ignore[misc]
-    """The end of a sign-up."""
+    """The end of a sign-up. Raises SignUpEnded."""
 
     process_class = EmailVerificationProcess
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Verify the address; where that was done meanwhile, by another code, allauth answers as at a fault."""
+        if self.process.state.get("user_id") and self.process.user is None:  # it has lapsed since the mail was sent
+            self.process.abort()
+            raise SignUpEnded
         answer: HttpResponseBase = super().post(request, *args, **kwargs)
         done_already = answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
         return ConflictResponse(request) if done_already else answer

@@ -14,6 +14,14 @@ from paysettle.kernel.errors import DomainError
 from paysettle.kernel.transactions import Transaction
 
 
+class SignUpEnded(DomainError):
+    """The sign-up has lapsed meanwhile, or staff keep the person out."""
+
+    code = "sign_up_ended"
+    status = 409
+    title = "This sign-up is over: sign up again."
+
+
 class AddressTaken(DomainError):
     """Another person has verified this address."""
 
@@ -31,15 +39,16 @@ def verify(*, by: User, email: str) -> None:
     """Make this the verified address of a person who proved to read it and has not verified another one.
 
     With their first one a person takes part: they are found and paid from then on.
-    Of several people who verify one address at the same time one succeeds; the others get AddressTaken.
+    Of several people who verify one address at the same time one succeeds; the others get AddressTaken. Raises
+    SignUpEnded, too.
     """
     address = email.strip().lower()
 
     def work(tx: Transaction) -> None:
         now = tx.read_clock()
         user = User.objects.select_for_update().filter(id=by.id).first()
-        if user is None:
-            raise AddressTaken("This sign-up has lapsed: sign up again.")
+        if user is None or not user.is_active:
+            raise SignUpEnded
         if VerifiedAddress.objects.filter(user=user).exclude(digest=addresses.digest(address)).exists():
             # The code of a sign-up is late: an address is replaced in one way alone, by codes from both.
             raise AddressTaken("Another address has been verified meanwhile.")

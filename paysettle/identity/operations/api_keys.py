@@ -88,7 +88,7 @@ def make(*, by: Caller, name: str, scopes: Collection[Permission], networks: Seq
 def rotate(*, by: Caller, key_id: UUID, overlap: timedelta, life: timedelta | None) -> NewKey:
     """Make a key like one of the acting party's, which goes on for `overlap` at most. The caller is its maker.
 
-    With None the new one lives for as long as the old one was given.
+    With None the new one lives for as long as the old one was given, within API_KEY_DAYS_MAX.
 
     Raises NotPermitted, NotFound, ApiKeyEnded, ScopeNotHeld, TooManyApiKeys (the old one counts while it goes on).
     """

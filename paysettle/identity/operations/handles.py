@@ -1,4 +1,4 @@
-"""Giving a handle to a new party: once, to nobody else ever, and none that looks like another's."""
+"""Giving a handle to a new party: to nobody else ever, once that takes part, and none that looks like another's."""
 
 from datetime import datetime
 
@@ -37,7 +37,7 @@ class HandleReserved(DomainError):
 
 
 class HandleTaken(DomainError):
-    """The handle belongs to another party, and always will."""
+    """The handle belongs to another party, and always will once that takes part."""
 
     code = "handle_taken"
     status = 409

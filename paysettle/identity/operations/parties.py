@@ -8,16 +8,8 @@ from paysettle.identity.models import AdminVerb, Party, PartyState, User
 from paysettle.identity.operations import recording, staff
 from paysettle.identity.roles import StaffPermission
 from paysettle.kernel import identifiers, transactions
-from paysettle.kernel.errors import DomainError, NotFound
+from paysettle.kernel.errors import NotFound
 from paysettle.kernel.transactions import Transaction
-
-
-class PartyPending(DomainError):
-    """The person has not confirmed their address yet, so their party does not take part."""
-
-    code = "party_pending"
-    status = 409
-    title = "The address of this person is not confirmed yet."
 
 
 def disable(*, by: Caller, party_id: UUID, reason: str) -> None:
@@ -48,7 +40,7 @@ def _set_state(*, by: Caller, party_id: UUID, state: PartyState, reason: str) ->
         if party.state == PartyState.CLOSED:
             raise standing.PartyClosed
         if party.state == PartyState.PENDING:
-            raise PartyPending
+            raise standing.PartyPending
         if party.state == state:
             return
         if person is not None and state == PartyState.DISABLED:

@@ -73,6 +73,12 @@ def check_not_closed(user: User) -> None:
         raise standing.PartyClosed
 
 
+def _check_confirmed(user: User) -> None:
+    """Raise PartyPending if the person has not confirmed their address yet."""
+    if Party.objects.filter(id=user.own_party_id, state=PartyState.PENDING).exists():
+        raise standing.PartyPending
+
+
 def needed_to_touch(user: User, otherwise: StaffPermission) -> StaffPermission:
     """Return what it takes to keep a person out or let them in: staff are touched by those who manage staff."""
     return StaffPermission.STAFF_MANAGE if user.staff_role else otherwise
@@ -108,6 +114,7 @@ def _set_role(*, by: Caller, user_id: UUID, role: str, verb: AdminVerb, reason: 
             raise OwnStaffRole
         if role:
             check_not_closed(user)
+            _check_confirmed(user)
         before = user.staff_role
         if before == role:
             return

@@ -8,12 +8,14 @@ import pytest
 from django.db import IntegrityError
 
 from paysettle.events.models import Event
+from paysettle.identity import standing
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import Membership, Party, PartyState, User
-from paysettle.identity.operations import addresses, handles, lapsing, parties, registration
-from paysettle.identity.operations.addresses import AddressTaken
+from paysettle.identity.operations import addresses, handles, lapsing, parties, people, registration, staff
+from paysettle.identity.operations.addresses import SignUpEnded
 from paysettle.identity.operations.handles import HandleTaken
-from paysettle.identity.tests.app_client import at_once
+from paysettle.identity.roles import StaffRole
+from paysettle.identity.tests.app_client import App, at_once, code_mailed_to
 from paysettle.kernel import identifiers, jobs, transactions
 from paysettle.kernel.transactions import Transaction
 from tests.http import InProcess
@@ -103,6 +105,40 @@ def test_whoever_confirmed_never_lapses() -> None:
     assert state_of(user) == PartyState.ACTIVE
 
 
+def test_whoever_staff_keep_out_does_not_confirm_and_lapses() -> None:
+    user = sign_up(age=timedelta(days=9))
+    people.disable(by=OPERATOR, user_id=user.id, reason="a name that is not theirs")
+    with pytest.raises(SignUpEnded):
+        addresses.verify(by=user, email=user.email)
+    assert state_of(user) == PartyState.PENDING
+    lapse()
+    assert state_of(user) is None
+    assert events_of(user) == ["person.registered", "person.disabled", "person.lapsed"]
+
+
+def test_who_has_not_confirmed_becomes_no_member_of_staff() -> None:
+    user = sign_up()
+    with pytest.raises(standing.PartyPending):
+        staff.appoint(by=OPERATOR, user_id=user.id, role=StaffRole.AUDITOR, reason="a test")
+
+
+def test_a_code_that_comes_after_the_sign_up_has_lapsed_says_so() -> None:
+    app, handle = App(), f"tito-{secrets.token_hex(4)}"
+    email = f"{handle}@example.org"
+    app.sign_up(handle, email)
+    code = code_mailed_to(email)
+    assert code is not None
+    user = User.objects.get(username=handle)
+    Party.objects.filter(id=user.own_party_id).update(created_at=user.date_joined - lapsing.LIFE)
+    lapse()
+    answer = app.verify(code)
+    assert (answer.status, answer.code) == (409, "sign_up_ended")
+    assert app.sign_up(handle, email).status == 401, "and signs up again"
+    again = code_mailed_to(email)
+    assert again is not None
+    assert app.verify(again).status == 200
+
+
 def test_control_without_the_look_under_the_lock_somebody_who_confirmed_is_removed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -111,7 +147,7 @@ def test_control_without_the_look_under_the_lock_somebody_who_confirmed_is_remov
     addresses.verify(by=user, email=user.email)
     monkeypatch.setattr(lapsing, "PartyState", SimpleNamespace(PENDING=PartyState.ACTIVE))
     with pytest.raises(IntegrityError):
-        transactions.run(lambda tx: lapsing._remove(user.id, at=tx.read_clock()))
+        transactions.run(lambda tx: lapsing._remove(tx, user.id, at=tx.read_clock()))
     assert state_of(user) == PartyState.ACTIVE
 
 
@@ -122,7 +158,7 @@ def test_of_confirming_and_lapsing_at_once_one_happens() -> None:
         def confirm(user: User = user) -> bool:
             try:
                 addresses.verify(by=user, email=user.email)
-            except AddressTaken:
+            except SignUpEnded:
                 return False
             return True
 
@@ -137,6 +173,6 @@ def test_of_confirming_and_lapsing_at_once_one_happens() -> None:
 
 def test_staff_do_not_let_in_whoever_has_not_confirmed() -> None:
     user = sign_up()
-    with pytest.raises(parties.PartyPending):
+    with pytest.raises(standing.PartyPending):
         parties.enable(by=OPERATOR, party_id=user.own_party_id, reason="a test")
     assert state_of(user) == PartyState.PENDING

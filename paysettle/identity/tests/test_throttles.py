@@ -498,6 +498,26 @@ class TestSignedInPeople:
             with without(throttling.WRITE):
                 assert attempt() == expected[name]
 
+    def test_a_refusal_takes_nothing_of_a_limit_for_what_is_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Control: what is done does, below."""
+        take = throttles.take
+        narrow = Limit("test.invitations", 2, 60)
+        monkeypatch.setattr(
+            throttles, "take", lambda asked, who: take(narrow if asked == throttling.INVITATION else asked, who)
+        )
+        olga = payers.person("olga")
+        firm = company(olga)
+
+        def invite() -> int:
+            body = {"email": f"{secrets.token_hex(4)}@example.org", "role": "payer"}
+            return send(olga, "POST", f"{firm.path}/invitations", body).status
+
+        sessions_of_olga = LoginSession.objects.filter(id=olga.session.id)
+        sessions_of_olga.update(authenticated_at=timezone.now() - timedelta(hours=1))
+        assert [invite() for _ in range(4)] == [403] * 4
+        sessions_of_olga.update(authenticated_at=timezone.now())
+        assert [invite() for _ in range(3)] == [201, 201, 429]
+
     def test_who_brings_no_token_of_ours_is_counted_by_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(throttling, "READ", Limit("test.junk", 3, 60))
         place = address()
