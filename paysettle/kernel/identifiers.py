@@ -106,4 +106,4 @@ def parse(prefix: str, text: str) -> UUID:
         number = number << 5 | value
     if number >> 128:
         raise BadIdentifier(f"An identifier like {prefix}_… was expected.")
-    return UUID(int=number)
+    return _of(number)

@@ -346,7 +346,8 @@ def _lock(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, _Settlement]:
     for id_, asker, state, version in rows:
         key = bytes(id_)
         terms = Terms(identifiers.from_bytes(asker), asked_by[key], tuple(legs[key]), State(state), version)
-        found[UUID(bytes=key)] = _Settlement(UUID(bytes=key), terms, moves[key], version)
+        settlement_id = identifiers.from_bytes(key)
+        found[settlement_id] = _Settlement(settlement_id, terms, moves[key], version)
     return found
 
 
