@@ -17,11 +17,10 @@ from rest_framework.response import Response
 
 from paysettle.api import request_ids
 from paysettle.api.body import BadRequest, BodyTooLarge, MalformedBody, UnsupportedMediaType
-from paysettle.kernel import transactions
 from paysettle.kernel.errors import DomainError, InternalError, NotFound, Unavailable
+from paysettle.kernel.faults import Fault, classify
 from paysettle.kernel.idempotency import Answer
 from paysettle.kernel.throttles import Throttled
-from paysettle.kernel.transactions import Fault
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -122,7 +121,7 @@ def as_domain_error(error: Exception) -> DomainError | None:
     """Return the refusal that an exception of Django or DRF means, or None for a fault of ours."""
     if isinstance(error, DomainError):
         return error
-    if isinstance(error, Error) and transactions.classify(error) not in {Fault.BUG, Fault.DUPLICATE}:
+    if isinstance(error, Error) and classify(error) not in {Fault.BUG, Fault.DUPLICATE}:
         return Unavailable()
     if isinstance(error, exceptions.Throttled):
         return Throttled(retry_after_s=int(getattr(error, "wait", None) or 1))

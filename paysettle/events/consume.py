@@ -21,7 +21,8 @@ from paysettle.events.cursors import LeaseLost
 from paysettle.events.envelope import RecordedEvent
 from paysettle.kernel import transactions
 from paysettle.kernel.errors import OutcomeUnknown, Unavailable
-from paysettle.kernel.transactions import Fault, Transaction
+from paysettle.kernel.faults import Fault, classify
+from paysettle.kernel.transactions import Transaction
 
 BATCH_MAX = 500
 
@@ -75,7 +76,7 @@ def _run(work: Callable[[Transaction], None]) -> None:
     try:
         transactions.run(work, repeatable=True)
     except Error as error:
-        if transactions.classify(error) is not Fault.DUPLICATE:
+        if classify(error) is not Fault.DUPLICATE:
             raise
         # Another worker has just applied some of them; the second run sees its dedupe rows.
         transactions.run(work, repeatable=True)

@@ -16,8 +16,9 @@ from django.db import Error
 
 from paysettle.kernel import compact_json, transactions
 from paysettle.kernel.errors import DomainError, InternalError
+from paysettle.kernel.faults import Fault, classify
 from paysettle.kernel.idempotency import Answer, Item, Keys
-from paysettle.kernel.transactions import Contended, Fault, LockWaitTimedOut, Transaction
+from paysettle.kernel.transactions import Contended, LockWaitTimedOut, Transaction
 
 I = TypeVar("I", bound=Item)  # noqa: E741 - the item of an operation
 
@@ -100,7 +101,7 @@ def run(operation: Operation[I], items: Sequence[I], *, skip_locked: bool = Fals
     except DomainError as error:
         return [error] * len(items)
     except Exception as error:
-        if isinstance(error, Error) and transactions.classify(error) is Fault.DUPLICATE:
+        if isinstance(error, Error) and classify(error) is Fault.DUPLICATE:
             _log.info("batch_again", operation=operation.name, items=len(items))
             return _once_more(operation, items)
         _log.exception("batch_failed", operation=operation.name, items=len(items))

@@ -1,4 +1,4 @@
-"""The one helper that owns a database transaction, the retry around it, and the classes of database errors.
+"""The one helper that owns a database transaction, and the retry around it.
 
 `run(work)` is the only way to change anything that matters: it opens a transaction, hands it to `work`, writes what
 was collected for the end (the events), commits, and starts over from the outside when the database took the whole
@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from typing import Any, TypeVar
 
 import structlog
@@ -27,10 +26,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from paysettle.kernel import pipelining
 from paysettle.kernel.errors import OutcomeUnknown, Unavailable
+from paysettle.kernel.faults import Fault, classify, is_lock_wait
+from paysettle.kernel.literals import Statement, written_in_one
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
-Statement = tuple[str, Sequence[Any]]
 
 ATTEMPTS_MAX = 5
 """How often a transaction that the database rolled back is run."""
@@ -47,50 +47,8 @@ ROWS_BY_THEMSELVES_MAX = 3
 PARAMETERS_PER_ROUND_TRIP_MAX = 25_000
 """Writes that travel together stay far below the size of a packet (16 MB by default), however long their texts are."""
 
-LOCK_WAIT_TIMEOUT = 1205
-
 _log = structlog.get_logger(__name__)
 _open = threading.local()
-
-
-class Fault(Enum):
-    """What a database error means for the transaction it ended."""
-
-    ROLLED_BACK = "rolled back: run the whole transaction again"
-    GONE = "the connection or the server is gone, or too busy"
-    FULL = "no room on the disk or in a table"
-    DUPLICATE = "a unique key exists already"
-    BUG = "anything else: a constraint that fired, a statement that is wrong"
-
-
-_MYSQL_FAULTS = {
-    1213: Fault.ROLLED_BACK,  # deadlock; Galera raises it at COMMIT too
-    1020: Fault.ROLLED_BACK,  # record has changed: MariaDB's snapshot isolation
-    LOCK_WAIT_TIMEOUT: Fault.ROLLED_BACK,  # only the statement failed: we roll the rest back ourselves
-    1114: Fault.FULL,
-    1021: Fault.FULL,
-    1062: Fault.DUPLICATE,
-    **dict.fromkeys(
-        # Not connected, lost, refused, shutting down, read-only, no quorum.
-        (0, 1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1180, 1203, 1290, 1927, 2002, 2003, 2006, 2013, 2014, 2055),
-        Fault.GONE,
-    ),
-    4031: Fault.GONE,  # MySQL closed it because it was idle; MariaDB just hangs up
-}
-_SQLITE_FAULTS = {5: Fault.ROLLED_BACK, 6: Fault.ROLLED_BACK, 10: Fault.GONE, 13: Fault.FULL, 14: Fault.GONE}
-_SQLITE_DUPLICATES = {1555, 2067}  # SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE
-
-
-def classify(error: Error) -> Fault:
-    """Return what a Django database error means."""
-    cause = error.__cause__
-    sqlite_code = getattr(cause, "sqlite_errorcode", None)
-    if sqlite_code is not None:
-        if sqlite_code in _SQLITE_DUPLICATES:
-            return Fault.DUPLICATE
-        return _SQLITE_FAULTS.get(sqlite_code & 0xFF, Fault.BUG)
-    code = error.args[0] if error.args else None
-    return _MYSQL_FAULTS.get(code, Fault.BUG) if isinstance(code, int) else Fault.BUG
 
 
 class Contended(Unavailable):
@@ -304,7 +262,7 @@ class Transaction:
             self._begun, writes = True, [_Write("", _BEGIN), *writes]
         with self._running_ours(), self.connection.wrap_database_errors:
             self.connection.ensure_connection()
-            pipelining.send(self.connection.connection, *_written_in_one([write.statement for write in writes]))
+            pipelining.send(self.connection.connection, *written_in_one([write.statement for write in writes]))
         self._sent = writes
 
     def _receive(self) -> None:
@@ -400,63 +358,15 @@ def _in_packets(writes: Sequence[_Write]) -> Iterator[list[_Write]]:
         yield packet
 
 
-def _written(sql: str, parameters: Sequence[Any]) -> Statement:
-    """Write into a statement whatever needs no escaping; the rest is left to the driver.
-
-    Drivers escape value by value in Python. A batch has some seventy values for each payment, nearly all of them ids,
-    numbers and texts in which nothing needs escaping: this alone was a quarter of its processor time. Half of them
-    stand there several times, so each is written once.
-    """
-    places = list(map(_Literals().__getitem__, parameters))
-    left = [value for value, place in zip(parameters, places, strict=True) if place is None] if None in places else []
-    return sql % tuple(["%s" if place is None else place for place in places] if left else places), left
-
-
-def _text_literal(text: str) -> str | None:
-    """Return a text in quotes, or None if something in it would have to be escaped.
-
-    In UTF-8, the only character set of our connections, nothing but a quote or a backslash can end or change a
-    literal. A `%` would be one more place for the driver.
-    """
-    return None if "'" in text or "\\" in text or "%" in text or "\0" in text else f"'{text}'"
-
-
-def _left_to_the_driver(_value: Any) -> None:
-    return None
-
-
-_LITERALS: dict[type, Callable[[Any], str | None]] = {
-    bytes: lambda value: f"x'{value.hex()}'",
-    str: _text_literal,
-    int: str,
-    bool: lambda value: "1" if value else "0",
-    type(None): lambda _: "NULL",
-}
-
-
-class _Literals(dict[Any, str | None]):
-    """The literal of each value, written when it is first asked for. Values that are equal are written alike."""
-
-    def __missing__(self, value: Any) -> str | None:
-        literal = self[value] = _LITERALS.get(type(value), _left_to_the_driver)(value)
-        return literal
-
-
 def _check_counts(writes: Sequence[_Write], counts: Sequence[int]) -> None:
     for write, count in zip(writes, counts, strict=True):
         if write.rows is not None and write.rows != count:
             raise RuntimeError(f"{write.table}: {write.rows - count} rows changed under their locks.")
 
 
-def _written_in_one(statements: Sequence[Statement]) -> Statement:
-    """Return statements as one text, with the values that the driver still has to write into it."""
-    sql = "; ".join(text for text, _ in statements)
-    return _written(sql, [value for _, values in statements for value in values])
-
-
 def _run_in_one(cursor: Any, statements: Sequence[Statement]) -> list[_Result]:
     """Run statements in one round trip; a BEGIN in front has no result that anybody waits for."""
-    cursor.execute(*_written_in_one(statements))
+    cursor.execute(*written_in_one(statements))
     results = [_result(cursor)]
     while cursor.nextset():
         results.append(_result(cursor))
@@ -552,15 +462,11 @@ def run(
             if unknown and (exhausted or not repeatable):
                 raise OutcomeUnknown from error
             if exhausted and fault is Fault.ROLLED_BACK:
-                raise (LockWaitTimedOut if _is_lock_wait(error) else Contended) from error
+                raise (LockWaitTimedOut if is_lock_wait(error) else Contended) from error
             if exhausted or fault is Fault.FULL:
                 raise Unavailable from error
         # Jitter keeps two transactions that met from meeting again.
         time.sleep(random.uniform(0, min(0.02 * 2**rolled_back, 0.5)))  # noqa: S311
-
-
-def _is_lock_wait(error: Error) -> bool:
-    return bool(error.args) and error.args[0] == LOCK_WAIT_TIMEOUT
 
 
 def read(work: Callable[[], T]) -> T:

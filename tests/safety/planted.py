@@ -8,7 +8,8 @@ from unittest.mock import patch
 
 from paysettle.kernel import transactions
 from paysettle.kernel.idempotency import Answer, Item, Keys
-from paysettle.kernel.transactions import Reply, Row, Statement, Transaction
+from paysettle.kernel.literals import Statement
+from paysettle.kernel.transactions import Reply, Row, Transaction
 
 
 class Naive(Transaction):

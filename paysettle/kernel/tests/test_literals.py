@@ -6,7 +6,7 @@ from unittest.mock import patch
 import pytest
 from django.db import Error
 
-from paysettle.kernel import transactions
+from paysettle.kernel import literals, transactions
 from paysettle.kernel.transactions import Transaction
 from tests.plugin import KIND
 
@@ -62,7 +62,7 @@ def test_ids_numbers_and_nothing() -> None:
 @pytest.mark.parametrize("spoilt", [lambda text: f"'{text}'", lambda text: None if "'" in text else f"'{text}'"])
 def test_control_a_literal_that_escapes_nothing_is_noticed(spoilt: Callable[[str], str | None]) -> None:
     with (
-        patch.dict(transactions._LITERALS, {str: spoilt}),
+        patch.dict(literals._LITERALS, {str: spoilt}),
         pytest.raises((AssertionError, Error, TypeError, ValueError)),
     ):
         test_texts()

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from django.db import Error, connection
 
-from paysettle.kernel import batch, pipelining, transactions
+from paysettle.kernel import batch, faults, pipelining, transactions
 from paysettle.kernel.idempotency import Answer, Item, Keys, fingerprint
 from paysettle.kernel.transactions import Transaction
 from paysettle.ledger import accounts
@@ -76,7 +76,7 @@ def test_a_statement_that_fails_undoes_the_others() -> None:
 
     with pytest.raises(Error) as raised:
         transactions.run(twice, plain=True)
-    assert transactions.classify(raised.value) is transactions.Fault.DUPLICATE
+    assert faults.classify(raised.value) is faults.Fault.DUPLICATE
     assert currencies(wallets) == {"EUR"}
 
 

@@ -13,7 +13,7 @@ from paysettle.identity.models import Party
 from paysettle.kernel import batch, pipelining, transactions
 from paysettle.kernel.errors import OutcomeUnknown, Unavailable
 from paysettle.kernel.idempotency import Answer
-from paysettle.kernel.transactions import Fault, Transaction
+from paysettle.kernel.transactions import Transaction
 from paysettle.ledger import accounts
 from paysettle.payments.operations.send import send_payment
 from tests.people import deposit, payment_order, person
@@ -183,27 +183,6 @@ def test_what_was_collected_is_written_last() -> None:
     with patch.object(transactions, "_last_step", lambda tx: order.append(f"last: {tx.collected}")):
         transactions.run(work)
     assert order == ["work", "last: ['something']"]
-
-
-@pytest.mark.parametrize(
-    ("code", "fault"),
-    [
-        (1213, Fault.ROLLED_BACK),
-        (1020, Fault.ROLLED_BACK),
-        (1205, Fault.ROLLED_BACK),
-        (2006, Fault.GONE),
-        (2013, Fault.GONE),
-        (1047, Fault.GONE),
-        (1180, Fault.GONE),
-        (1290, Fault.GONE),
-        (1062, Fault.DUPLICATE),
-        (1114, Fault.FULL),
-        (4025, Fault.BUG),
-        (1690, Fault.BUG),
-    ],
-)
-def test_each_error_has_its_class(code: int, fault: Fault) -> None:
-    assert transactions.classify(OperationalError(code, "")) is fault
 
 
 def test_only_the_statement_fails_is_never_swallowed(monkeypatch: Any) -> None:
