@@ -109,6 +109,7 @@ def database(django_db_blocker: Any) -> Iterator[None]:
     from django.db import connections
 
     settings.PASSWORD_HASHERS = ["tests.hashes.QuickArgon2"]
+    settings.WHITENOISE_AUTOREFRESH = True  # each client in process has middleware of its own: none reads every file
     if KIND != "sqlite":
         on_server(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
     with django_db_blocker.unblock():

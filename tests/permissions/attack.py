@@ -8,20 +8,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-import yaml
 
 from config.asgi import build
 from paysettle.commands import documents
 from paysettle.commands.access import Operation, operations
 from paysettle.kernel import identifiers
+from tests import openapi
 from tests.asgi import AsgiClient
 from tests.permissions.callers import OTHERS, Cast, headers_of, rightful, signed_in
 from tests.permissions.requests import REQUESTS, Request, filters
-from tests.server import ROOT, Reply
+from tests.server import Reply
 
 TABLE = documents.access_table()
-OPENAPI: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
-OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in operations(OPENAPI)}
+OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in operations(openapi.DOCUMENT)}
 STRANGERS = ("other_person", "other_organisation")
 ID = re.compile(r"\b[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}\b")
 OF_THE_REQUEST = {"request_id", "instance"}
@@ -149,7 +148,7 @@ class Attack:
 def query_parameters(name: str) -> list[str]:
     """Return the query parameters of an operation."""
     operation = OPERATIONS[name]
-    found = OPENAPI["paths"][operation.path][operation.method.lower()].get("parameters", [])
+    found = openapi.DOCUMENT["paths"][operation.path][operation.method.lower()].get("parameters", [])
     return [parameter["name"] for parameter in found if parameter.get("in") == "query"]
 
 

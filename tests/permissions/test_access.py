@@ -20,7 +20,8 @@ from paysettle.kernel.errors import NotFound
 from paysettle.kernel.idempotency import Answer, Item, Keys
 from paysettle.payments import queries
 from paysettle.payments.models import Payment, PaymentBatch
-from tests.permissions.attack import OPENAPI, TABLE, Attack, Server, query_parameters
+from tests import openapi
+from tests.permissions.attack import TABLE, Attack, Server, query_parameters
 from tests.permissions.callers import cast
 from tests.permissions.requests import REQUESTS
 
@@ -44,15 +45,15 @@ def attack(server: Server) -> Attack:
 
 
 def test_every_operation_has_a_row_and_a_request() -> None:
-    access.check(TABLE, OPENAPI)
+    access.check(TABLE, openapi.DOCUMENT)
     with_permission = {name for name, row in TABLE.rows.items() if row.needs is not None}
     assert set(REQUESTS) == with_permission
 
 
 def test_an_operation_without_a_row_stops_the_build() -> None:
-    paths = {**OPENAPI["paths"], "/api/v1/gold": {"get": {"operationId": "list_gold"}}}
+    paths = {**openapi.DOCUMENT["paths"], "/api/v1/gold": {"get": {"operationId": "list_gold"}}}
     with pytest.raises(AccessTableWrong, match="list_gold"):
-        access.page(documents.access_table(), {**OPENAPI, "paths": paths})
+        access.page(documents.access_table(), {**openapi.DOCUMENT, "paths": paths})
 
 
 @pytest.mark.parametrize("name", REQUESTS)

@@ -17,7 +17,8 @@ from paysettle.api.validators import Fields
 from paysettle.identity.models import User
 from paysettle.identity.tests.app_client import App
 from paysettle.payments.models import Payment
-from tests.permissions.attack import OPENAPI, OPERATIONS, Server
+from tests import openapi
+from tests.permissions.attack import OPERATIONS, Server
 from tests.permissions.callers import Cast, cast, signed_in
 from tests.permissions.requests import REQUESTS, Request
 from tests.permissions.sign_in import OF_A_SESSION, OF_ANYBODY, device
@@ -72,7 +73,7 @@ def _of_shapes(schema: Any) -> Iterator[tuple[str, Any]]:
 FOUND_ELSEWHERE = {"is_staff": True, "is_superuser": True, "approved_by": SOMEBODY, "fee": 10**12, "risk_score": 0}
 """Fields that other systems have been opened by."""
 
-HOSTILE: dict[str, Any] = {**FOUND_ELSEWHERE, **dict(_of_models()), **dict(_of_shapes(OPENAPI["components"]))}
+HOSTILE: dict[str, Any] = {**FOUND_ELSEWHERE, **dict(_of_models()), **dict(_of_shapes(openapi.DOCUMENT["components"]))}
 
 
 class Prepared:
@@ -133,7 +134,7 @@ def _known(name: str, place: Place) -> set[str]:
 
 def _schema(name: str) -> dict[str, Any]:
     operation = OPERATIONS[name]
-    body = OPENAPI["paths"][operation.path][operation.method.lower()].get("requestBody", {})
+    body = openapi.DOCUMENT["paths"][operation.path][operation.method.lower()].get("requestBody", {})
     return _resolved(_resolved(body).get("content", {}).get("application/json", {}).get("schema", {}))
 
 
@@ -142,7 +143,7 @@ def _resolved(said: dict[str, Any]) -> dict[str, Any]:
     while "$ref" in said or len(said.get("allOf", [])) == 1:
         if "$ref" in said:
             _, _, kind, named = said["$ref"].split("/")
-            said = OPENAPI["components"][kind][named]
+            said = openapi.DOCUMENT["components"][kind][named]
         else:
             said = said["allOf"][0]
     return said

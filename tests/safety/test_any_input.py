@@ -5,6 +5,7 @@ with the ids of real objects, and holds every answer against the document with a
 each operation must succeed, so that no operation is only ever refused.
 """
 
+import copy
 import os
 import re
 import secrets
@@ -14,7 +15,6 @@ from typing import Any
 
 import pytest
 import schemathesis
-import yaml
 from django.core import mail
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -27,25 +27,25 @@ from paysettle.identity.models import AddressChange, LookUp
 from paysettle.identity.operations import address_changes, contacts, invitations, refresh_tokens, sessions
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
+from tests import openapi
 from tests.approvals import policy
 from tests.companies import company, new_handle
 from tests.moves import authorise
 from tests.people import Person, deposit, pay, person
-from tests.server import ROOT, Server, token
+from tests.server import Server, token
 
 pytestmark = pytest.mark.once
 
 EXAMPLES = 1_000 if os.environ.get("TEST_LONG") else 100
 """For each operation: two fifths of them fit, two fifths do not, and one fifth is of somebody who has nothing."""
 
-DOCUMENT = ROOT / "docs" / "openapi.yaml"
 CONFIG = {
     "checks": {
         # What fits may still be refused by a rule that no document can tell (422), but never as unreadable (400).
         "positive_data_acceptance": {"expected-statuses": ["2xx", "401", "403", "404", "409", "412", "422", "429"]},
     }
 }
-SCHEMA = schemathesis.openapi.from_path(DOCUMENT, config=SchemathesisConfig.from_dict(CONFIG))
+SCHEMA = schemathesis.openapi.from_path(openapi.FILE, config=SchemathesisConfig.from_dict(CONFIG))
 INVITATION = {"email": "new@example.org", "role": "payer"}
 API_KEY = {"name": "a machine", "scopes": ["pay"]}
 TOKEN_LENGTH = 43
@@ -53,7 +53,7 @@ CODE = re.compile(r"[B-Z2-9]{4}-[B-Z2-9]{4}")
 METHODS = {"get", "post", "put", "patch", "delete"}
 OPERATIONS = {
     operation["operationId"]: (path, method)
-    for path, methods in yaml.safe_load(DOCUMENT.read_text())["paths"].items()
+    for path, methods in openapi.DOCUMENT["paths"].items()
     for method, operation in methods.items()
     if method in METHODS and path.startswith("/api/v1/")
 }
@@ -152,7 +152,7 @@ def test_a_good_request_succeeds(world: World, name: str) -> None:
 
 def test_control_an_answer_that_the_document_does_not_have_is_seen(world: World) -> None:
     """With the one success of an operation left out of the document, the good request is no longer good."""
-    document = yaml.safe_load(DOCUMENT.read_text())
+    document = copy.deepcopy(openapi.DOCUMENT)
     answers = document["paths"]["/api/v1/accounts"]["get"]["responses"]
     answers["418"] = answers.pop("200")
     case = schemathesis.openapi.from_dict(document)["/api/v1/accounts"]["GET"].Case()

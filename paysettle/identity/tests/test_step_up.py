@@ -3,12 +3,10 @@
 import secrets
 import threading
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-import yaml
 from django.conf import settings
 from django.test import override_settings
 from django.utils import timezone
@@ -23,6 +21,7 @@ from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, at_
 from paysettle.identity.tests.people import Person
 from paysettle.identity.tests.people import person as somebody
 from paysettle.kernel import identifiers
+from tests import openapi
 from tests.approvals import limit
 from tests.codes import code_for, code_of, give_second_factor
 from tests.companies import Company, company
@@ -33,8 +32,6 @@ from tests.server import Reply
 from tests.settle import ask
 
 pytestmark = pytest.mark.money  # it stands before money, too
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def grow_stale(session: LoginSession) -> None:
@@ -103,8 +100,7 @@ ALWAYS = True
 
 def marked(mark: object, *, by_allauth: bool = False) -> set[str]:
     """Return the operations that OpenAPI marks with this; ours, or those of signing in."""
-    document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
-    operations = [one for path in document["paths"].values() for one in path.values() if isinstance(one, dict)]
+    operations = [one for path in openapi.DOCUMENT["paths"].values() for one in path.values() if isinstance(one, dict)]
     found = [one for one in operations if one.get("x-step-up") == mark]
     return {one["operationId"] for one in found if ("signing in" in one["tags"]) == by_allauth}
 

@@ -4,16 +4,15 @@ import time
 from typing import Any
 
 import pytest
-import yaml
 from django.apps import apps
 from django.conf import settings
 
 from paysettle.identity.models import LoginSession
 from paysettle.identity.tests.app_client import App
 from paysettle.identity.tests.people import person
+from tests import openapi
 from tests.server import ROOT
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
 PAGE = (ROOT / "docs" / "signing-in.md").read_text()
 
 WAYS = {
@@ -47,9 +46,9 @@ MANY = 12
 @pytest.mark.once
 def test_every_way_in_is_written_down() -> None:
     root = "/_allauth/app/v1/"
-    addresses = {path.removeprefix(root) for path in DOCUMENT["paths"] if path.startswith(root)}
+    addresses = {path.removeprefix(root) for path in openapi.DOCUMENT["paths"] if path.startswith(root)}
     assert addresses == WAYS.keys() | FOR_WHO_IS_IN
-    assert DOCUMENT["components"]["securitySchemes"].keys() == {"bearerAuth"}
+    assert openapi.DOCUMENT["components"]["securitySchemes"].keys() == {"bearerAuth"}
     rows = {line.split("|")[1].strip() for line in PAGE.splitlines() if line.startswith("| ")}
     others = {"Staff's pages", "Access token", "API key", "Invitation", "Command line"}
     assert rows - {"Way", "---"} == set(WAYS.values()) | others
@@ -77,7 +76,7 @@ def test_there_are_no_hints_and_no_secret_questions() -> None:
             return set()
         return set(node.get("properties", {})) | {name for one in node.values() for name in names(one)}
 
-    found = names(DOCUMENT)
+    found = names(openapi.DOCUMENT)
     assert {"password", "handle"} <= found, "the search finds fields"
     assert not [name for name in found if any(word in name for word in ("hint", "question", "secret_answer"))]
 
