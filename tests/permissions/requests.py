@@ -12,12 +12,12 @@ from typing import Any
 
 from django.core import mail
 
-from paysettle.commands import worker
 from paysettle.identity import roles
 from paysettle.identity.models import AddressChange, LookUp
 from paysettle.identity.operations import address_changes, invitations, sessions
 from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import identifiers
+from tests import working
 from tests.approvals import limit
 from tests.companies import Company, company, new_handle, send
 from tests.people import Person, pay, person
@@ -131,7 +131,7 @@ def _batch(world: World) -> str:
 
 def _entry(world: World) -> str:
     pay(world.ben, world.owner, 1)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     return str(send(world.owner, "GET", "/api/v1/inbox").document["data"][0]["id"])
 
 

@@ -22,12 +22,11 @@ from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
 
-from paysettle.commands import worker
 from paysettle.identity.models import AddressChange, LookUp
 from paysettle.identity.operations import address_changes, contacts, invitations, refresh_tokens, sessions
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
-from tests import openapi
+from tests import openapi, working
 from tests.approvals import policy
 from tests.companies import company, new_handle
 from tests.moves import authorise
@@ -88,7 +87,7 @@ def world(server: Server) -> World:
     deposit(ana, 10**6)
     deposit(ben, 10**6)
     payment = pay(ben, ana, 10).document()["id"]
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     client = server.client(ana)
     firm = _firm(ana)
     ids = {

@@ -15,6 +15,7 @@ from paysettle.commands import worker
 from paysettle.kernel.lane import lane
 from paysettle.notifications.models import InboxEntry, MailState, OutgoingMail
 from paysettle.payments.operations.send import send_payment
+from tests import working
 from tests.people import Person, deposit, payment_order, person
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,7 +58,7 @@ def test_killed_while_it_drains_each_payee_is_told_exactly_once() -> None:
         process.wait(10)
         kills += 1
     time.sleep(1.1)  # the lease of the last one ends
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     assert kills >= 2, "the worker was never killed on the way"
     assert _told(ben) == len(orders)
     distinct = InboxEntry.objects.filter(recipient_id=ben.party_id).values("event_id").distinct().count()
@@ -133,7 +134,7 @@ def test_a_broker_that_is_down_holds_up_nothing_else(tmp_path: Path) -> None:
     ana, ben = person("ana"), person("ben")
     deposit(ana, 5000)
     lane.call(send_payment, payment_order(ana, ben, 100))
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     process = subprocess.Popen(
         [sys.executable, "manage.py", "worker"],
         cwd=ROOT,

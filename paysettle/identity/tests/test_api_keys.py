@@ -20,7 +20,6 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client, override_settings
 
-from paysettle.commands import worker
 from paysettle.events.models import Event
 from paysettle.identity import api_keys as known
 from paysettle.identity import roles, standing
@@ -33,7 +32,7 @@ from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError
 from paysettle.notifications.models import OutgoingMail
 from paysettle.notifications.queries import entry_documents, inbox_of
-from tests import companies, machines, timing
+from tests import companies, machines, timing, working
 from tests.companies import company
 from tests.http import InProcess
 from tests.machines import bearer, new_key, send
@@ -460,7 +459,7 @@ def test_owners_and_admins_are_told() -> None:
     made = create(admin).document
     rotated = companies.send(admin, "POST", f"{PATH}/{made['id']}/rotate", {"overlap_s": 0}).document
     companies.send(admin, "POST", f"{PATH}/{rotated['id']}/revoke")
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     told = entry_documents(inbox_of(firm.party.id).order_by("created_at", "id"))
     assert [(one["kind"], one["data"]["subject"]) for one in told] == [
         ("api_key_made", made["id"]),

@@ -10,7 +10,6 @@ import pytest
 from django.core import mail
 from django.db.models.functions import Now
 
-from paysettle.commands import worker
 from paysettle.events.models import Event
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import ApiKey, Invitation, LoginSession, Membership, Party, User
@@ -34,6 +33,7 @@ from paysettle.ledger import accounts
 from paysettle.ledger import queries as ledger
 from paysettle.payments.models import Payment, PaymentBatch
 from paysettle.payments.operations import wallets
+from tests import working
 from tests.approvals import limit
 from tests.companies import Company, company, send
 from tests.findings import findings_after
@@ -360,7 +360,7 @@ def test_events_name_person_and_party_and_people_are_told_by_mail() -> None:
     [of_olga] = Event.objects.filter(stream=olga.party, type="paysettle.party.closed.v1")
     assert json.loads(of_olga.data) == {"kind": "person", "told": [{"party": olga.party}]}
     assert Event.objects.filter(stream=olga.caller.actor, type="paysettle.person.left.v1").count() == 1
-    worker.run_until_idle(120, ["dispatch", "mail"])
+    working.catch_up("dispatch", "mail")
     sent = {(str(message.to[0]), message.subject) for message in mail.outbox}
     of = "The account of {} has been closed for good".format
     wanted = {(who.email, of(firm.party.handle)) for who in (olga, paul)} | {(olga.email, of(olga.handle))}
@@ -374,11 +374,11 @@ def test_somebody_who_was_disabled_meanwhile_gets_no_mail_but_the_last() -> None
     ana, ben = person("ana"), person("ben")
     deposit(ben, 10)
     pay(ben, ana, 10)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     pay(ana, ben, 10)
     close(ana)
     mail.outbox.clear()
-    worker.run_until_idle(120, ["dispatch", "mail"])
+    working.catch_up("dispatch", "mail")
     subjects = [message.subject for message in mail.outbox if message.to == [ana.email]]
     assert subjects == [f"The account of {ana.handle} has been closed for good"]
 

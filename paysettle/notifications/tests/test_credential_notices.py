@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 from django.core import mail
 
-from paysettle.commands import worker
 from paysettle.identity import one_time_codes
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, SessionEnd
@@ -14,6 +13,7 @@ from paysettle.identity.tests.app_client import code_mailed_to
 from paysettle.kernel import identifiers, transactions
 from paysettle.notifications.models import InboxEntry, OutgoingMail
 from paysettle.notifications.queries import entry_documents, inbox_of
+from tests import working
 from tests.codes import code_for, give_second_factor
 from tests.http import InProcess
 from tests.people import Person, person
@@ -77,7 +77,7 @@ def test_the_person_is_told_and_mailed_once(kind: str) -> None:
     change, sentence = CHANGES[kind]
     ana, ben = person("ana"), person("ben")
     change(ana)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     (entry,) = InboxEntry.objects.filter(recipient_id=ana.party_id, kind=kind)
     assert entry_documents([entry])[0]["sentence"] == sentence.format(ana.handle)
     assert list(OutgoingMail.objects.filter(entry=entry).values_list("user_id", flat=True)) == [ana.user.id]
@@ -89,7 +89,7 @@ def test_it_is_shown_by_the_api_and_mailed() -> None:
     secret = one_time_codes.new_secret()
     second_factors.add(by=ana.user, secret=secret, code=code_for(secret))
     mail.outbox.clear()
-    worker.run_until_idle(120, ["dispatch", "mail"])
+    working.catch_up("dispatch", "mail")
     (entry,) = InProcess(ana).get("/api/v1/inbox").document["data"]
     assert (entry["kind"], entry["data"]["subject"], entry["data"]["amounts"]) == (
         "second_factor_added", ana.caller.actor, []
@@ -101,7 +101,7 @@ def test_what_the_operator_did_is_told_to_the_person() -> None:
     ana = person("ana")
     give_second_factor(ana.user)
     second_factors.take_away(by=OPERATOR, user=ana.user)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     kinds = list(inbox_of(ana.party_id).order_by("created_at", "id").values_list("kind", flat=True))
     assert kinds == ["second_factor_added", "second_factor_removed", "session_ended"]
 
@@ -109,5 +109,5 @@ def test_what_the_operator_did_is_told_to_the_person() -> None:
 def test_what_one_ends_oneself_is_not_told() -> None:
     ana = person("ana")
     sessions.end(by=ana.caller, session_id=ana.session.id)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     assert not inbox_of(ana.party_id).exists()

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from paysettle.commands import worker
 from paysettle.identity import tokens
 from paysettle.kernel import identifiers
 from paysettle.notifications.models import InboxEntry
+from tests import working
 from tests.people import Person, deposit, pay, person
 
 
@@ -24,7 +24,7 @@ def _told(count: int) -> tuple[Person, Person]:
     deposit(ana, 5000)
     for number in range(count):
         pay(ana, ben, number + 1)
-        worker.run_until_idle(120, ["dispatch"])
+        working.catch_up("dispatch")
     return ana, ben
 
 
@@ -84,7 +84,7 @@ def test_marking_one_read_takes_no_body_but_an_empty_one(sent: bytes, type_: str
     ana, ben = person("ana"), person("ben")
     deposit(ana, 100)
     pay(ana, ben, 1)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     client = _client(ben)
     (entry,) = client.get("/api/v1/inbox").json()["data"]
     answer = client.post(f"/api/v1/inbox/{entry['id']}/read", sent, content_type=type_)

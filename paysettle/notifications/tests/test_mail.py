@@ -14,13 +14,13 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
-from paysettle.commands import worker
 from paysettle.identity.models import Party, User, VerifiedAddress
 from paysettle.kernel import identifiers
 from paysettle.notifications import queries
 from paysettle.notifications.mail import files, messages, sender
 from paysettle.notifications.mail.sender import MailSender
 from paysettle.notifications.models import MailState, OutgoingMail
+from tests import working
 from tests.people import Person, deposit, pay, person
 
 
@@ -46,7 +46,7 @@ def _paid() -> tuple[Person, Person]:
     ana, ben = person("ana"), person("ben")
     deposit(ana, 5000)
     pay(ana, ben, 1250)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     return ana, ben
 
 

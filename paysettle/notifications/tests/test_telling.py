@@ -4,7 +4,6 @@ from uuid import UUID
 
 import pytest
 
-from paysettle.commands import worker
 from paysettle.events import consume, log, queries
 from paysettle.events.dispatch import Dispatcher
 from paysettle.events.envelope import RecordedEvent
@@ -18,6 +17,7 @@ from paysettle.notifications.kinds import Kind
 from paysettle.notifications.models import InboxEntry, OutgoingMail
 from paysettle.notifications.queries import entry_documents, inbox_of
 from paysettle.payments.operations.expiry import expire_due
+from tests import working
 from tests.approvals import approve, let_it_be_late, limit, policy, reject
 from tests.companies import Company, company
 from tests.event_schemas import SPOILT
@@ -58,7 +58,7 @@ def test_a_payee_is_told_once_and_mailed_once() -> None:
     ana, ben = person("ana"), person("ben")
     deposit(ana, 5000)
     pay(ana, ben, 1250)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     assert sentences(ben) == [f"{ana.handle} paid you 12.50 EUR"]
     assert sentences(ana) == []
     assert OutgoingMail.objects.filter(user=ben.user).count() == 1
@@ -70,7 +70,7 @@ def test_a_company_finds_it_in_its_inbox_and_its_leaders_get_the_mail() -> None:
     members = {role: firm.join(person(role.value), role) for role in Role if role is not Role.OWNER}
     deposit(ana, 5000)
     pay(ana, firm.acted_for_by(olga), 1250)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     assert sentences(firm.acted_for_by(olga)) == [f"{ana.handle} paid you 12.50 EUR"]
     assert sentences(olga) == []
     mailed = set(OutgoingMail.objects.filter(entry__recipient=firm.party).values_list("user_id", flat=True))
@@ -86,7 +86,7 @@ def test_what_waits_is_told_to_who_may_approve_it_and_what_becomes_of_it_to_who_
     deposit(maker, 10_000)
     limit(firm, maker, per_payment=0)
     approved, rejected, late = (pay(maker, ben, amount).document()["id"] for amount in (100, 200, 300))
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     assert sentences(inbox) == [
         f"{amount} EUR to {ben.handle} wait for approval" for amount in ("1.00", "2.00", "3.00")
     ]
@@ -98,7 +98,7 @@ def test_what_waits_is_told_to_who_may_approve_it_and_what_becomes_of_it_to_who_
     let_it_be_late(late)
     while expire_due():
         pass
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     assert sentences(inbox)[3:] == [
         f"1.00 EUR to {ben.handle} were approved",
         f"2.00 EUR to {ben.handle} were not approved: somebody rejected the payment",
@@ -117,11 +117,11 @@ def test_who_makes_a_payment_and_may_approve_is_not_asked_to() -> None:
     policy(firm, (1, 2))
     payment = authorise(owner, ben, 100).document()["id"]
     approve(ada, payment)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     assert _mailed(firm, Kind.PAYMENT_APPROVAL_REQUESTED) == {ada.user.id}
     assert sentences(ben) == []  # one of two has approved
     approve(firm.join(person("april"), Role.APPROVER), payment)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     assert sentences(ben) == [f"{owner.handle} holds 1.00 EUR for you: capture it before it expires"]
 
 
@@ -134,7 +134,7 @@ def test_the_stored_entry_holds_no_name() -> None:
     ana, ben = person("ana"), person("ben")
     deposit(ana, 5000)
     pay(ana, ben, 1250)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     data = InboxEntry.objects.get(recipient_id=ben.party_id).data
     assert ana.handle not in data
     assert ana.party in data
@@ -150,7 +150,7 @@ def test_every_step_of_a_settlement_is_told_to_the_other_side() -> None:
         doer = ana if last == "withdrawn" else ben
         moved: dict[str, object] = {"transfers": []} if last == "settled" else {}
         happen(f"paysettle.settlement.{last}.v1", doer, stream, 2, terms | moved)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     asked = f"{ana.handle} asks you to settle 30.00 EUR"
     assert sentences(ben) == [asked, asked, asked, f"{ana.handle} withdrew the request to settle 30.00 EUR"]
     assert sentences(ana) == [
@@ -162,7 +162,7 @@ def test_every_step_of_a_settlement_is_told_to_the_other_side() -> None:
 def test_killed_between_effect_and_commit_each_is_still_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ana, ben = person("ana"), person("ben")
     deposit(ana, 5000)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     for amount_minor in (1, 2, 3):
         pay(ana, ben, amount_minor)
 
@@ -176,7 +176,7 @@ def test_killed_between_effect_and_commit_each_is_still_told_once(monkeypatch: p
             dispatcher.step()
     assert sentences(ben) == []
     dispatcher.close()
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     assert sentences(ben) == [f"{ana.handle} paid you 0.0{n} EUR" for n in (1, 2, 3)]
 
 
@@ -186,7 +186,7 @@ def test_an_event_that_nobody_understands_parks_its_stream_and_others_are_told()
     bad = identifiers.show("pay", identifiers.new())
     happen("paysettle.payment.completed.v1", ana, bad, 1, {"payment": bad}, request_id=SPOILT)
     pay(ana, ben, 700)
-    worker.run_until_idle(120, ["dispatch"])
+    working.catch_up("dispatch")
     assert sentences(ben) == [f"{ana.handle} paid you 7.00 EUR"]
     assert [row.reason for row in queries.parked(INBOX.name) if row.stream == bad] == ["KeyError"]
 
