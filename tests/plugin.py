@@ -30,6 +30,9 @@ _SERVER = os.environ.get(f"TEST_{KIND.upper()}_URL", "")
 if KIND != "sqlite" and not _SERVER and not MISSING:
     MISSING = f"no server was started for {KIND}: run the tests with `make test`"
 
+FIRST_PEOPLE: list[str] = []
+"""Who was there when the database had just been made."""
+
 _UNSHOWN: list[str] = []
 
 DATABASE = f"paysettle_test_{os.getpid()}"
@@ -105,6 +108,7 @@ def database(django_db_blocker: Any) -> Iterator[None]:
         yield
         return
     from django.conf import settings
+    from django.contrib.auth import get_user_model
     from django.core.management import call_command
     from django.db import connections
 
@@ -115,6 +119,7 @@ def database(django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         call_command("jwt_keys", "create", verbosity=0)
         call_command("migrate", verbosity=0)
+        FIRST_PEOPLE[:] = [user.get_username() for user in get_user_model().objects.all()]
         yield
         from paysettle.ledger.verify import verify
         from tests import event_schemas

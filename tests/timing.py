@@ -15,9 +15,11 @@ PLANTED_S = 0.005
 BOUND_S = PLANTED_S / 2
 """What a planted difference exceeds at the median, and an honest one does not."""
 
-FEWEST, MOST = 15, 600
-DEVIATIONS = 3.3
-"""How wide the interval of the median is: chance puts the median outside of it once in a thousand times."""
+LOOKS = (15, 30, 60, 120, 240, 480, 960)
+"""After how many pairs the answer is looked at. Few, for each look is one more chance to be wrong."""
+
+DEVIATIONS = 4
+"""How wide the interval of the median is: chance puts the median outside of it once in ten thousand times."""
 
 
 def differ(
@@ -30,13 +32,13 @@ def differ(
     the median (by the order of the differences, as the sign test has it) lies on one side of the bound.
     """
     differences: list[float] = []
-    for turn, (one, other) in enumerate(itertools.islice(pairs, MOST)):
+    for turn, (one, other) in enumerate(itertools.islice(pairs, LOOKS[-1])):
         if turn % 2:
             other_s, one_s = _took_s(other, clock), _took_s(one, clock)
         else:
             one_s, other_s = _took_s(one, clock), _took_s(other, clock)
         differences.append(one_s - other_s)
-        if len(differences) >= FEWEST:
+        if len(differences) in LOOKS:
             least_s, most_s = _interval(differences)
             if -by_s < least_s and most_s < by_s:
                 return False

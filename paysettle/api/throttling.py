@@ -1,11 +1,12 @@
 """The one table of how often anybody may do what, and how views ask it.
 
 Signing in counts addresses and accounts (`identity/sign_in_attempts.py` says how they go together); what signed-in
-people do counts the person, whatever party, session or API key they use. The setting THROTTLE_FACTOR multiplies all.
+people do counts the person, whatever party or session they use, and an API key counts for itself. The setting
+THROTTLE_FACTOR multiplies all.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -41,34 +42,35 @@ WRONG_CODE = Limit("wrong.code", 5, 5 * MINUTE_S)
 MAILED_CODE = Limit("mailed-code", 3, HOUR_S)
 USED_CODE = Limit("used-code", 1, DAY_S)
 
-# By person.
+# By person; what is read and written also by session or API key.
 INVITATION = Limit("invitation", 100, DAY_S)
 LOOK_UP = Limit("look-up", 60, MINUTE_S)
 READ = Limit("read", 1200, MINUTE_S, portion=24)
 WRITE = Limit("write", 300, MINUTE_S, portion=6)
 
-# By person and process: the hot route has no time for a table.
+# By person, or API key, and process: the hot route has no time for a table.
 PAYMENTS = Buckets(rate_per_s=50, burst=200)
 
 
 def count(request: Request, subject: str) -> None:
-    """Count a request to a DRF view by who calls, whatever becomes of it: READ or WRITE. Raises Throttled."""
+    """Count a request to a DRF view for somebody, whatever becomes of it: READ or WRITE. Raises Throttled."""
     throttles.take(READ if request.method in {"GET", "HEAD", "OPTIONS"} else WRITE, subject)
 
 
 class NamedThrottle(BaseThrottle):
-    """Counts what a view names a limit for, by the method, in its `limits`: once it is known that the caller may.
+    """Counts what is allowed: by the limit that a view names for the method in its `limits`, else as READ or WRITE.
 
-    A refusal takes nothing of it away: some are for a day. Where the view is open to nobody in particular it is counted
-    by the address, and what has no limit of its own as READ or WRITE.
+    Whatever is refused was counted before, for the session or the API key alone (`identity/authentication.py`): who has
+    got hold of one keeps nobody from ending it. So a key is not counted for its maker either. Where a view is open to
+    everybody, the address is counted.
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:
         limits: Mapping[str, Limit] = getattr(view, "limits", {})
-        limit = limits.get(str(request.method))
-        subject = str(request.user.pk) if request.user else peer.address_of(request._request)
+        limit, user = limits.get(str(request.method)), cast(Any, request.user)
+        subject = str(user.pk) if user else peer.network_of(peer.address_of(request._request))
         if limit is not None:
             throttles.take(limit, subject)
-        elif not request.user:
+        elif not (user and user.by_key):
             count(request, subject)
         return True

@@ -139,9 +139,9 @@ class Fields:
             return self._note(name, "not_in_range", f"A whole number from {least} to {most} is expected.", default)
         return value
 
-    def choice(self, name: str, choices: Sequence[str], *, default: str) -> str:
-        """Return one of some words; the default when the field is left out."""
-        value = self._take(name, required=False)
+    def choice(self, name: str, choices: Sequence[str], *, default: str = "") -> str:
+        """Return one of some words, to the letter; the default when the field is left out, "" if it is required."""
+        value = self._take(name, required=not default)
         if value is None:
             return default
         if value not in choices:

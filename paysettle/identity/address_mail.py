@@ -17,6 +17,11 @@ def send_new_code(*, to: str, handle: str, code: str, life: timedelta) -> None:
     _send("address_new", to, {"handle": handle, "code": code, "minutes": life.seconds // 60})
 
 
+def tell_former(*, to: str, handle: str) -> None:
+    """Tell an address that another one has taken its place. Raises what the mail server's connection raises."""
+    _send("address_replaced", to, {"handle": handle})
+
+
 def tell_owner(*, to: str) -> None:
     """Tell whoever has an address that somebody else claims it. Raises what the mail server's connection raises."""
     _send("address_claimed", to, {})

@@ -20,7 +20,6 @@ from paysettle.identity.api_keys import KnownKey
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import User
 from paysettle.identity.roles import Permission
-from paysettle.identity.sign_in_attempts import network_of
 from paysettle.identity.standing import NotYourParty
 from paysettle.kernel import identifiers
 from paysettle.kernel.errors import DomainError, NotFound
@@ -56,6 +55,7 @@ class SignedInUser:
     """What DRF calls the user: signed in, and nothing more is known of them."""
 
     id: UUID
+    by_key: bool
     is_authenticated: bool = True
     is_anonymous: bool = False
     is_active: bool = True
@@ -116,20 +116,17 @@ class BearerAuthentication(BaseAuthentication):
     Where the address names an organisation, that is the party acted for, whatever the header says.
     """
 
-    def authenticate(self, request: Request) -> tuple[SignedInUser, Caller] | None:
-        """Return the caller, or None without a token; raise what `bearer_caller` and `standing.check` raise.
+    def authenticate(self, request: Request) -> tuple[SignedInUser, Caller]:
+        """Return the caller; raise what `bearer_caller` and `standing.check` raise.
 
         Counts the request before anybody is refused, who could go on trying otherwise; raises Throttled.
         """
-        http_request = request._request
-        if _bearer_token(http_request) is None:
-            return None
         try:
-            caller = bearer_caller(http_request)
+            caller = bearer_caller(request._request)
         except DomainError:
-            throttling.count(request, network_of(peer.address_of(http_request)))
+            throttling.count(request, peer.network_of(peer.address_of(request._request)))
             raise
-        throttling.count(request, str(caller.person_id))
+        throttling.count(request, f"credential {caller.key_id or caller.session_id}")
         view, method = request.parser_context["view"], str(request.method)
         organisation = request.parser_context["kwargs"].get("organisation_id")
         needed, fresh = needed_by(view, method), needs_step_up(view, method)
@@ -138,7 +135,7 @@ class BearerAuthentication(BaseAuthentication):
         else:
             caller = _for_organisation(caller, organisation, needed, fresh=fresh)
         assert caller.user_id is not None  # noqa: S101 - a token names its user
-        return SignedInUser(caller.user_id), caller
+        return SignedInUser(caller.user_id, by_key=caller.key_id is not None), caller
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
         return "Bearer"

@@ -4,7 +4,6 @@ from django.http import HttpRequest
 
 from paysettle.api import peer, throttling
 from paysettle.identity import addresses
-from paysettle.identity.sign_in_attempts import network_of
 from paysettle.kernel import throttles
 
 _COUNTED = "paysettle_mail_counted"
@@ -14,11 +13,15 @@ def take(request: HttpRequest, *, what: str, email: str) -> None:
     """Count the mail that a request sends, once for each request; raise Throttled if there were too many.
 
     For each address and each thing that is asked for apart, and by place first: who asks for one cannot use up the
-    other, nor alone all.
+    other, nor alone all. What was counted for a request that sends none is to be given back.
     """
     if hasattr(request, _COUNTED):
         return
-    subject = f"{what} {addresses.normal(email)}"
-    throttles.take(throttling.MAIL_FROM_ADDRESS, f"{subject} {network_of(peer.address_of(request))}")
-    throttles.take(throttling.MAIL, subject)
-    setattr(request, _COUNTED, True)
+    subject, place = f"{what} {addresses.normal(email)}", peer.network_of(peer.address_of(request))
+    slots = throttles.take_all((throttling.MAIL_FROM_ADDRESS, f"{subject} {place}"), (throttling.MAIL, subject))
+    setattr(request, _COUNTED, slots)
+
+
+def give_back(request: HttpRequest) -> None:
+    """Uncount the mail of a request that was refused, if one was counted."""
+    throttles.give_back(*getattr(request, _COUNTED, ()))

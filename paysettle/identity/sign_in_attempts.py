@@ -11,19 +11,17 @@ with which handle. Where somebody has signed in before is known of the person, b
 An attempt is counted before the password is looked at, and uncounted when it was right.
 """
 
-import ipaddress
 from datetime import timedelta
 from uuid import UUID
 
 from paysettle.api import throttling
+from paysettle.api.peer import network_of
 from paysettle.identity import addresses, personal, queries
 from paysettle.identity.models import User
 from paysettle.kernel import throttles
 from paysettle.kernel.throttles import Slot
 
 ADDRESS_KNOWN_FOR = timedelta(days=90)
-IPV6_NETWORK_BITS = 64
-"""Whoever has one address of IPv6 has the whole network."""
 
 _KNOWN = "sign-in.known"
 
@@ -31,11 +29,10 @@ _KNOWN = "sign-in.known"
 def take(*, address: str, username: str = "", email: str = "") -> list[Slot]:
     """Count an attempt to sign in by user name or e-mail address; raise Throttled if there were too many."""
     account, place = _account(username, email), network_of(address)
-    slots = [throttles.take(throttling.WRONG_FROM_ADDRESS_TO_ACCOUNT, f"{account} {place}")]
+    counted = [(throttling.WRONG_FROM_ADDRESS_TO_ACCOUNT, f"{account} {place}")]
     if not throttles.is_marked(_KNOWN, f"{_person(username, email)} {place}"):
-        slots.append(throttles.take(throttling.WRONG_FROM_ADDRESS, place))
-        slots.append(throttles.take(throttling.WRONG_TO_ACCOUNT, account))
-    return slots
+        counted += [(throttling.WRONG_FROM_ADDRESS, place), (throttling.WRONG_TO_ACCOUNT, account)]
+    return throttles.take_all(*counted)
 
 
 def succeeded(slots: list[Slot], *, address: str, user_id: UUID) -> None:
@@ -50,13 +47,6 @@ def begin_anew(user: User, *, address: str) -> None:
     for name in (_account(user.username, ""), _account("", personal.email_of(user))):
         throttles.clear(throttling.WRONG_FROM_ADDRESS_TO_ACCOUNT, f"{name} {place}")
     throttles.mark(_KNOWN, f"{user.id} {place}", life=ADDRESS_KNOWN_FOR)
-
-
-def network_of(address: str) -> str:
-    """Return what counts as one address."""
-    if ":" not in address:
-        return address
-    return str(ipaddress.ip_network((address, IPV6_NETWORK_BITS), strict=False))
 
 
 def _account(username: str, email: str) -> str:

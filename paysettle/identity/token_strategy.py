@@ -34,7 +34,7 @@ class TokenStrategy(AbstractTokenStrategy):  # type: ignore[misc]
         session = request.session
         if isinstance(session, SessionStore) and session.opened_by_digest:
             # The key is the client's alone; allauth takes the same token as "nothing new to tell".
-            return str(_bearer(request))
+            return str(self.get_session_token(request))
         if session.session_key is None:
             session.save()
         return str(session.session_key)

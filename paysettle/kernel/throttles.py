@@ -15,8 +15,9 @@ import hmac
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -85,6 +86,29 @@ def take(limit: Limit, subject: str) -> Slot:
     if not granted:
         raise Throttled(retry_after_s=math.ceil(limit.window_s - gone_s))
     return slot
+
+
+def take_all(*counted: tuple[Limit, str]) -> list[Slot]:
+    """Count one for each limit and its subject, or nothing at all; raise Throttled as `take` does."""
+    slots: list[Slot] = []
+    try:
+        for limit, subject in counted:
+            slots.append(take(limit, subject))
+    except Throttled:
+        give_back(*slots)
+        raise
+    return slots
+
+
+@contextmanager
+def taken(*counted: tuple[Limit, str]) -> Iterator[None]:
+    """Count what the block does, unless it is refused (DomainError); raise Throttled as `take` does."""
+    slots = take_all(*counted)
+    try:
+        yield
+    except DomainError:
+        give_back(*slots)
+        raise
 
 
 def give_back(*slots: Slot) -> None:

@@ -157,9 +157,16 @@ def live_sessions(person: User) -> Table:
     """Return where a person is signed in."""
     return Table(
         "Live sessions",
-        ["Session", "Began (UTC)", "Expires (UTC)"],
+        ["Session", "Device", "Name", "Began (UTC)", "Last seen (UTC)", "Expires (UTC)"],
         [
-            [show.public_id("ses", session.id), show.moment(session.created_at), show.moment(session.expires_at)]
+            [
+                show.public_id("ses", session.id),
+                session.device,
+                session.name or show.NONE,
+                show.moment(session.created_at),
+                show.moment(session.last_seen_at),
+                show.moment(session.expires_at),
+            ]
             for session in identity.live_sessions_of(person.id).order_by("-id")[:SHOWN_MAX]
         ],
     )
@@ -169,12 +176,14 @@ def api_keys(party_id: UUID) -> Table:
     """Return the API keys of a party, the newest first."""
     return Table(
         "API keys",
-        ["Key", "Made by", "Scopes", "Last use (UTC)", "Expires (UTC)", "Revoked (UTC)"],
+        ["Key", "Name", "Made by", "Scopes", "Networks", "Last use (UTC)", "Expires (UTC)", "Revoked (UTC)"],
         [
             [
                 show.public_id("key", key.id),
+                key.name,
                 show.record(key.made_by, key.made_by.username),
                 key.scopes,
+                key.networks or show.NONE,
                 show.moment(key.last_used_at),
                 show.moment(key.expires_at),
                 show.moment(key.revoked_at),

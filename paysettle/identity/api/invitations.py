@@ -1,7 +1,5 @@
 """Invitations over HTTP: make, list, take back; accept. The organisation in the address is the party acted for."""
 
-from types import MappingProxyType
-
 from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -31,7 +29,6 @@ class Invitations(APIView):
     """The open invitations of an organisation."""
 
     needs = Needs(get=Permission.MEMBERS_MANAGE, post=Permission.MEMBERS_MANAGE, fresh=True)
-    limits = MappingProxyType({"POST": throttling.INVITATION})
 
     @extend_schema(
         operation_id="list_invitations",
@@ -59,10 +56,14 @@ class Invitations(APIView):
         role = read_role(fields)
         fields.check()
         caller, subject = caller_of(request), f"invitation {addresses.normal(email)}"
-        # By who invites first: nobody uses up alone what all may send to an address.
-        throttles.take(throttling.MAIL_FROM_SENDER, f"{subject} {caller.person_id}")
-        throttles.take(throttling.MAIL, subject)
-        made = invitations.make(by=caller, email=email, role=role)
+        person = str(caller.person_id)
+        with throttles.taken(
+            (throttling.INVITATION, person),
+            # By who invites first: nobody uses up alone what all may send to an address.
+            (throttling.MAIL_FROM_SENDER, f"{subject} {person}"),
+            (throttling.MAIL, subject),
+        ):
+            made = invitations.make(by=caller, email=email, role=role)
         return Response(documents.invitations([made])[0], status=201)
 
 

@@ -145,7 +145,10 @@ class ApprovalPolicyView(APIView):
         responses=schemas.answers(200, ApprovalPolicyDocument, 400, 401, 403, 404, 412, 413, 415, 422, 428, 503),
     )
     def post(self, request: Request, organisation_id: str) -> Response:  # noqa: ARG002
-        """Replace the policy as it stood at the version in If-Match; payments that wait already keep theirs."""
+        """Replace the policy as it stood at the version in If-Match; payments that wait already keep theirs.
+
+        Another time zone, which moves the day that limits count by, needs `owners.manage`.
+        """
         version = expected_version(request, required=True)
         assert version is not None  # noqa: S101 - it is required
         fields = Fields(body.read(request._request))

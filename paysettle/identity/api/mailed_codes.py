@@ -5,7 +5,7 @@ a renewal at the same moment makes another one. So each is counted, before its c
 processes share, and uncounted unless the code was wrong.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -28,6 +28,7 @@ class CountingAttempts:
 
     process_class: type[EmailVerificationProcess | PasswordResetVerificationProcess]
     process: Any
+    request: HttpRequest
 
     def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Count, let allauth answer, and uncount what it has not noted as wrong."""
@@ -45,6 +46,19 @@ class CountingAttempts:
         if self.process is None or self.process.state["failed_attempts"] == wrong_before:
             throttles.give_back(slot)
         return answer
+
+    def once(self, use: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+        """Use a code that is right, once: in copies of the session that come at the same moment, too."""
+        try:
+            used = throttles.take(throttling.USED_CODE, subject(self.process.state))
+        except Throttled:
+            conflict: HttpResponseBase = ConflictResponse(self.request)
+            return conflict
+        try:
+            return use()
+        except Exception:
+            throttles.give_back(used)
+            raise
 
     def _by_allauth(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         answer: HttpResponseBase = super().handle(request, *args, **kwargs)  # type: ignore[misc]
@@ -69,6 +83,7 @@ class VerifyEmailView(Refusing, CountingAttempts, AllauthVerifyView):  # type: i
         if self.process.state.get("user_id") and self.process.user is None:  # it has lapsed since the mail was sent
             self.process.abort()
             raise SignUpEnded
-        answer: HttpResponseBase = super().post(request, *args, **kwargs)
+        verify = super().post
+        answer = self.once(lambda: verify(request, *args, **kwargs))
         done_already = answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
         return ConflictResponse(request) if done_already else answer

@@ -6,17 +6,13 @@ from allauth.account.internal.flows.password_reset_by_code import PasswordResetV
 from allauth.headless.account.inputs import RequestPasswordResetInput, ResetPasswordInput, ResetPasswordKeyInput
 from allauth.headless.account.views import RequestPasswordResetView as AllauthRequestView
 from allauth.headless.account.views import ResetPasswordView as AllauthResetView
-from allauth.headless.base.response import ConflictResponse
 from allauth.headless.internal.restkit.response import ErrorResponse
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from paysettle.api import throttling
 from paysettle.identity import personal, queries
 from paysettle.identity.api.allauth_views import Refusing
-from paysettle.identity.api.mailed_codes import CountingAttempts, subject
-from paysettle.kernel import throttles
-from paysettle.kernel.throttles import Throttled
+from paysettle.identity.api.mailed_codes import CountingAttempts
 
 
 class VerifiedAddressInput(RequestPasswordResetInput):  # type: ignore[misc]
@@ -67,18 +63,9 @@ class ResetPasswordView(Refusing, CountingAttempts, AllauthResetView):  # type: 
         return {"user": user, "code": self.process.code} if good else {"user": None, "code": ""}
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Give the person the new password, by a code that is used by it: in copies of the session, too."""
-        try:
-            used = throttles.take(throttling.USED_CODE, subject(self.process.state))
-        except Throttled:
-            conflict: HttpResponseBase = ConflictResponse(request)
-            return conflict
-        try:
-            done: HttpResponseBase = super().post(request, *args, **kwargs)
-        except Exception:
-            throttles.give_back(used)
-            raise
-        return done
+        """Give the person the new password, by a code that is used by it."""
+        reset = super().post
+        return self.once(lambda: reset(request, *args, **kwargs))
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Tell whether a code is right; where none was sent or may be used, every code is wrong."""

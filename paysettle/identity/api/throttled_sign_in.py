@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 
 from paysettle.api import body, peer, problems, throttling
 from paysettle.identity import mail_throttle
-from paysettle.identity.sign_in_attempts import network_of
 from paysettle.kernel import throttles
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.throttles import Limit, Throttled
@@ -44,6 +43,9 @@ class ThrottledSignIn:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
+        # With 401 allauth says that something was done, and that there is more to do.
+        if response.status_code >= HTTPStatus.BAD_REQUEST and response.status_code != HTTPStatus.UNAUTHORIZED:
+            mail_throttle.give_back(request)
         by_allauth = response.status_code == HTTPStatus.TOO_MANY_REQUESTS and "Retry-After" not in response.headers
         if by_allauth and request.path.startswith(f"/{_ROUTE}"):
             return problems.response(Throttled(retry_after_s=OWN_WINDOW_S))
@@ -58,7 +60,7 @@ class ThrottledSignIn:
         if request.method in {"GET", "HEAD", "OPTIONS"} and address != CHECKS_A_CODE_BY_GET:
             return None
         try:
-            place = network_of(peer.address_of(request))
+            place = peer.network_of(peer.address_of(request))
             throttles.take(LIMITS.get(address, throttling.OTHER_SIGN_IN), place)
             if address in MAILS and request.method == "POST":
                 mail_throttle.take(request, what=address, email=_email(request))

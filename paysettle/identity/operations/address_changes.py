@@ -125,12 +125,12 @@ def ask(*, by: Caller, email: str) -> AddressChange:
 def confirm(*, by: Caller, email: str, old_code: str, new_code: str) -> None:
     """Replace the person's address by the one that was asked for, which counts as verified from now on.
 
-    Raises NoAddressChange, WrongAddressCodes (at the third time the change falls), AddressTaken if somebody else has
-    verified the address meanwhile.
+    The former one is told, if the mail server can be reached. Raises NoAddressChange, WrongAddressCodes (at the third
+    time the change falls), AddressTaken if somebody else has verified the address meanwhile.
     """
     address = email.strip().lower()
 
-    def work(tx: Transaction) -> DomainError | None:
+    def work(tx: Transaction) -> tuple[User, str] | DomainError:
         user = User.objects.select_for_update().get(id=by.person_id)
         standing.check(by.acting_for(user.own_party_id), None)
         now = tx.read_clock()
@@ -141,6 +141,7 @@ def confirm(*, by: Caller, email: str, old_code: str, new_code: str) -> None:
             left = waiting.attempts_left - 1
             AddressChange.objects.filter(user=user).update(attempts_left=left)
             return WrongAddressCodes(attempts_left=left)  # returned, not raised: the count must commit
+        former = personal.email_of(user)
         attach(user, address, at=now)
         AddressChange.objects.filter(user=user).delete()
         personal.keep_email(user, address)
@@ -153,17 +154,23 @@ def confirm(*, by: Caller, email: str, old_code: str, new_code: str) -> None:
             party=identifiers.show("par", user.own_party_id),
             at=now,
         )
-        return None
+        return user, former
 
     try:
-        refusal = transactions.run(work)
+        done = transactions.run(work)
     except IntegrityError:
         # The unique digest decided against us.
         if not is_free(by=queries.person(by.person_id), email=address):
             raise AddressTaken from None
         raise
-    if refusal is not None:
-        raise refusal
+    if isinstance(done, DomainError):
+        raise done
+    user, former = done
+    try:
+        # Now, for the address is kept nowhere any more.
+        address_mail.tell_former(to=former, handle=user.username)
+    except Exception as error:
+        _log.warning("former_address_not_told", error=type(error).__name__)
 
 
 def _fits(waiting: AddressChange, address: str, old_code: str, new_code: str) -> bool:

@@ -14,7 +14,7 @@ from paysettle.identity import devices, queries, session_keys, timeouts
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, SessionEnd, User
 from paysettle.identity.operations import recording
-from paysettle.identity.standing import SecondFactorRequired
+from paysettle.identity.standing import SecondFactorRequired, SessionEnded
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.errors import DomainError, NotFound
 from paysettle.kernel.jobs import Fence, Job
@@ -105,25 +105,40 @@ def rename(*, by: Caller, session_id: UUID, name: str) -> LoginSession:
 
 
 def end_others(*, by: Caller) -> int:
-    """End all sessions of the person but the one that asks; return how many there were."""
+    """End all sessions of the person but the one that asks; return how many there were. Raises SessionEnded."""
 
     def work(tx: Transaction) -> int:
+        now = _one_after_the_other(tx, by)
         others = LoginSession.objects.filter(user_id=by.person_id).exclude(id=by.session_id)
-        return end_live(others, reason=SessionEnd.REVOKED, by=by, at=tx.read_clock())
+        return end_live(others, reason=SessionEnd.REVOKED, by=by, at=now)
 
     return transactions.run(work)
 
 
 def end(*, by: Caller, session_id: UUID) -> None:
-    """End one of one's own sessions; one that has ended stays so. Raises NotFound."""
+    """End one of one's own sessions; one that has ended stays so. Raises NotFound, SessionEnded."""
 
     def work(tx: Transaction) -> None:
+        now = _one_after_the_other(tx, by)
         own = LoginSession.objects.filter(id=session_id, user_id=by.person_id)
         if not own.exists():
             raise NotFound
-        end_live(own, reason=SessionEnd.REVOKED, by=by, at=tx.read_clock())
+        end_live(own, reason=SessionEnd.REVOKED, by=by, at=now)
 
     transactions.run(work)
+
+
+def _one_after_the_other(tx: Transaction, by: Caller) -> datetime:
+    """Lock the person and return the time; raise SessionEnded if the session that asks was ended meanwhile.
+
+    Of two sessions that end each other at the same moment one remains.
+    """
+    User.objects.select_for_update().get(id=by.person_id)
+    now = tx.read_clock()
+    asking = LoginSession.objects.select_related("user").filter(id=by.session_id).first()
+    if asking is None or not timeouts.is_live(asking, now):
+        raise SessionEnded
+    return now
 
 
 def end_with_django_session(key_digest: bytes) -> None:

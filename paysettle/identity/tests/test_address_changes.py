@@ -4,6 +4,7 @@ import secrets
 from datetime import timedelta
 from smtplib import SMTPServerDisconnected
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -77,6 +78,25 @@ def test_with_both_codes_it_takes_the_place_of_the_old_one() -> None:
     other = person("ben")
     assert addresses.is_free(by=other.user, email=ana.who.email), "the old one is anybody's"
     assert ana.confirm().code == "no_address_change", "the codes are good for once"
+
+
+def test_the_former_address_is_told_and_nobody_waits_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    def last_mail(to: str) -> tuple[str, str]:
+        found = [message for message in mail.outbox if message.to == [to]][-1]
+        return str(found.subject), str(found.body)
+
+    ana = mover()
+    assert ana.confirm().status == 204
+    subject, text = last_mail(ana.who.email)
+    assert subject == "Your e-mail address was replaced"
+    assert ana.who.handle in text
+    assert ana.email not in text
+    ben = mover()
+    old, new = code_mailed_to(ben.who.email), code_mailed_to(ben.email)
+    monkeypatch.setattr(address_mail, "_send", Mock(side_effect=ConnectionRefusedError))
+    assert ben.confirm(old=old, new=new).status == 204
+    assert not ben.stayed
+    assert last_mail(ben.who.email)[0] == "Your e-mail address shall change"
 
 
 @pytest.mark.parametrize("wrong", [{"old": WRONG}, {"new": WRONG}, {"email": "else@example.org"}])

@@ -11,6 +11,7 @@ from paysettle.identity.management.commands.create_admin import PASSWORD_VARIABL
 from paysettle.identity.models import User
 from paysettle.identity.roles import StaffRole
 from paysettle.identity.tests.app_client import PASSWORD
+from tests import plugin
 
 
 def names() -> dict[str, str]:
@@ -50,6 +51,11 @@ def test_there_is_no_default_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(CommandError, match=PASSWORD_VARIABLE):
         call_command("create_admin", **names())
+
+
+def test_nobody_is_there_before_somebody_signs_up() -> None:
+    """Right after the migrations."""
+    assert plugin.FIRST_PEOPLE == []
 
 
 def test_a_taken_or_impossible_name_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -178,7 +179,8 @@ def test_ending_sessions() -> None:
     with pytest.raises(StaffOnly):
         people.sign_out(by=ben.caller, user_id=ana.user.id, reason=REASON)
     sessions.end(by=ana.caller, session_id=ana.session.id)
-    sessions.end(by=ana.caller, session_id=ana.session.id)
+    other = replace(ana.caller, session_id=sessions.begin(ana.user, secrets.token_hex(16)).id)
+    sessions.end(by=other, session_id=ana.session.id)
     assert app.me().code == "session_ended"
     assert Event.objects.filter(stream=identifiers.show("ses", ana.session.id)).count() == 2
     phone, _ = signed_in_twice(ana)

@@ -3,6 +3,7 @@
 import secrets
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from unittest.mock import patch
 
@@ -10,6 +11,8 @@ import pytest
 
 from paysettle.api import throttling
 from paysettle.identity.api import mailed_codes
+from paysettle.identity.models import LoginSession, User
+from paysettle.identity.operations import addresses
 from paysettle.identity.session_store import SessionStore
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, at_once, code_mailed_to
 from paysettle.identity.tests.people import person
@@ -130,7 +133,7 @@ def test_control_counted_by_session_a_copy_has_three_more(kind: str, monkeypatch
     assert last_of_copies(kind) == 400
 
 
-def times_done() -> list[int]:
+def times_reset() -> list[int]:
     """Use the code for a reset in a session and in a copy of it from before; return the answers."""
     ana = person("ana")
     app = resetting(ana.email)
@@ -139,16 +142,41 @@ def times_done() -> list[int]:
     return [reset(app, code).status, reset(copy, code, "yet another horse and battery").status]
 
 
+def times_signed_up(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Use the code of a sign-up twice at once, each before the other has verified anything; return the answers."""
+    both, confirm = threading.Barrier(2), addresses.verify
+
+    def together(*, by: User, email: str) -> None:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(2)
+        confirm(by=by, email=email)
+
+    monkeypatch.setattr(addresses, "verify", together)
+    app, email = App(), f"{secrets.token_hex(6)}@example.org"
+    app.sign_up(f"cy-{secrets.token_hex(6)}", email)
+    code = code_mailed_to(email)
+    assert code is not None
+    answers = at_once(*[partial(verify, again(app), code) for _ in range(2)])
+    assert LoginSession.objects.filter(user__email=email).count() == [answer.status for answer in answers].count(200)
+    return sorted(answer.status for answer in answers)
+
+
 def test_a_code_is_good_for_once_also_in_a_copy_of_the_session() -> None:
     with as_in_production():
-        assert times_done() == [401, 409]
+        assert times_reset() == [401, 409]
+
+
+def test_of_two_who_use_the_code_of_a_sign_up_at_once_one_gets_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    with as_in_production():
+        assert times_signed_up(monkeypatch) == [200, 409]
 
 
 def test_control_unless_its_use_is_counted_it_is_good_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The planted bug, which was one: the session alone forgets a code that was used."""
+    """The planted bug, which was one of both: the session alone forgets a code that was used."""
     monkeypatch.setattr(throttling, "USED_CODE", Limit("used-code", 2, throttling.DAY_S))
     with as_in_production():
-        assert times_done() == [401, 401]
+        assert times_reset() == [401, 401]
+        assert times_signed_up(monkeypatch) == [200, 200]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,19 +1,23 @@
 """Sessions and devices: seeing them, naming them, ending them; and every way in which they end closes every door."""
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from paysettle.identity import devices, standing, timeouts
+from paysettle.identity import devices, standing, timeouts, tokens
 from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, RefreshToken, SessionEnd
-from paysettle.identity.operations import people, second_factors
+from paysettle.identity.operations import people, second_factors, sessions
 from paysettle.identity.roles import Permission
 from paysettle.identity.standing import SessionEnded, Standing
-from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, code_mailed_to
+from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, at_once, code_mailed_to
 from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import identifiers, transactions
 from tests.codes import give_second_factor
@@ -107,6 +111,73 @@ def test_all_others_are_ended_at_once() -> None:
     assert phone.me().status == 200
     assert laptop.me().code == "session_ended"
     assert send(phone, "POST", f"{PATH}/end-others").json == {"ended": 0}
+
+
+def survivors(end: Callable[[App, App], Answer]) -> list[int]:
+    """Let two devices of a person end each other at the same moment; return what they are answered afterwards."""
+    ana = person("ana")
+    phone, laptop = signed_in(ana), signed_in(ana)
+    at_once(lambda: end(phone, laptop), lambda: end(laptop, phone))
+    return sorted(device.me().status for device in (phone, laptop))
+
+
+def end_all_others(by: App, _other: App) -> Answer:
+    return send(by, "POST", f"{PATH}/end-others")
+
+
+def end_the_other(by: App, other: App) -> Answer:
+    return send(by, "POST", f"{PATH}/{tokens_session(other)}/end")
+
+
+def tokens_session(app: App) -> str:
+    """Return the id of the session that a device's access token is of."""
+    assert app.access_token is not None
+    claims = tokens.verify_access_token(app.access_token, timezone.now())
+    return identifiers.show("ses", claims.session_id)
+
+
+@pytest.mark.parametrize("end", [end_all_others, end_the_other])
+def test_of_two_that_end_each_other_one_remains(end: Callable[[App, App], Answer]) -> None:
+    assert [survivors(end) for _ in range(3)] == [[200, 401]] * 3
+
+
+def test_a_session_that_has_just_been_ended_ends_no_other() -> None:
+    """As above, one after the other: each has been let in when the first of them is done."""
+    ana = person("ana")
+    first, second = (LoginSession.objects.get(id=session_of(signed_in(ana)).id) for _ in range(2))
+    sessions.end_others(by=replace(ana.caller, session_id=first.id))
+    for end in (sessions.end_others, partial(sessions.end, session_id=first.id)):
+        with pytest.raises(SessionEnded):
+            end(by=replace(ana.caller, session_id=second.id))
+    assert LoginSession.objects.filter(id=first.id, ended_at=None).exists()
+
+
+def test_control_unless_they_come_one_after_the_other_neither_remains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: whoever was let in is believed to be there still."""
+    monkeypatch.setattr(sessions, "_one_after_the_other", lambda tx, _by: tx.read_clock())
+    both_let_in, check = threading.Barrier(2), standing.check
+
+    def slowly(*arguments: Any, **named: Any) -> None:
+        check(*arguments, **named)
+        with suppress(threading.BrokenBarrierError):
+            both_let_in.wait(5)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(standing, "check", slowly)
+        ana = person("ana")
+        phone, laptop = signed_in(ana), signed_in(ana)
+        at_once(lambda: end_all_others(phone, laptop), lambda: end_all_others(laptop, phone))
+    assert [phone.me().status, laptop.me().status] == [401, 401]
+
+
+def test_an_access_token_is_never_answered_with_another_session_token() -> None:
+    """In whichever header it comes; a client would take that for the key of its session."""
+    app = signed_in(person("ana"))
+    for header in ({"X-Session-Token": app.access_token}, {"Authorization": f"Bearer {app.access_token}"}):
+        client = App()
+        answer = client.call("GET", f"{AUTH}/account/authenticators/totp", **header)
+        assert answer.status == 404, "no second factor yet: a secret to begin with"
+        assert "session_token" not in answer.json["meta"]
 
 
 # --- Every end closes every door ---------------------------------------------------------------------------------

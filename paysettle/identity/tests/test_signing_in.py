@@ -12,6 +12,7 @@ from django.core.cache import cache
 from paysettle.events.models import Event
 from paysettle.identity.models import LoginSession, Membership, Party, PartyState, User
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, App, at_once, code_mailed_to
+from paysettle.identity.tests.people import person
 from paysettle.kernel import identifiers
 from tests.throttled import as_in_production
 
@@ -186,6 +187,15 @@ def test_the_session_token_changes_with_signing_in() -> None:
     outsider = App()
     outsider.session_token = planted
     assert outsider.call("GET", f"{AUTH}/auth/session").status == 410
+
+
+def test_each_sign_in_has_tokens_of_its_own() -> None:
+    handle = person("ana").handle
+    devices = [App() for _ in range(3)]
+    for device in devices:
+        assert device.sign_in(username=handle).status == 200
+    for token in ("session_token", "access_token", "refresh_token"):
+        assert len({getattr(device, token) for device in devices} - {None}) == 3, token
 
 
 def test_the_access_token_serves_as_session_token() -> None:

@@ -15,11 +15,13 @@ from django.test import override_settings
 from django.utils import timezone
 
 from paysettle.api import throttling
+from paysettle.identity import mail_throttle
 from paysettle.identity.models import LoginSession
 from paysettle.identity.operations import sessions
+from paysettle.identity.roles import Permission, Role
 from paysettle.identity.tests.app_client import AUTH, App, code_mailed_to
 from paysettle.identity.tests.people import Person, person
-from paysettle.kernel import throttles
+from paysettle.kernel import identifiers, throttles
 from paysettle.kernel.throttles import Buckets, Limit, Slot
 from tests import machines
 from tests import people as payers
@@ -425,6 +427,21 @@ def test_a_refused_mail_leaves_the_code_before_it_good(again: str) -> None:
     assert app.verify(code).status == 200
 
 
+def test_a_sign_up_that_is_refused_takes_no_mail_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: without giving back, whoever needs six tries waits for an hour."""
+
+    def tries() -> list[int]:
+        place, mailbox, handle, taken = address(), email(), f"new-{secrets.token_hex(6)}", person("ana").handle
+        refused = [(handle, "password1234"), (taken, "a good horse battery")] * 3
+        return [app_at(place).sign_up(name, mailbox, password).status for name, password in refused] + [
+            app_at(place).sign_up(handle, mailbox).status
+        ]
+
+    assert tries() == [400] * 6 + [401]
+    monkeypatch.setattr(mail_throttle, "give_back", lambda _request: None)
+    assert tries() == [400] * 5 + [429] * 2
+
+
 def test_what_allauth_limits_itself_says_how_long_to_wait_too() -> None:
     app = App()
     app.sign_in(username=person("ana").handle)
@@ -451,7 +468,7 @@ class StandingStill(Buckets):
 
 
 class TestSignedInPeople:
-    """What a person does counts for the person, whatever they use."""
+    """What a person does counts for the person, in whatever session; a key counts for itself."""
 
     def test_reads_writes_and_invitations_are_counted_apart(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(throttling, "READ", Limit("test.read", 6, 60, portion=2))
@@ -467,13 +484,41 @@ class TestSignedInPeople:
         with without(throttling.READ):
             assert send(ana, "GET", "/api/v1/accounts").status == 200
 
-    def test_keys_and_sessions_of_a_person_share_what_they_have(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(throttling, "READ", Limit("test.keys", 5, 60))
+    def test_all_sessions_of_a_person_share_what_they_have_and_each_key_has_its_own(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(throttling, "READ", Limit("test.keys", 4, 60))
         ana = payers.person("ana")
-        keys = [machines.new_key(ana) for _ in range(3)]
-        statuses = [machines.send(key, "GET", "/api/v1/accounts").status for key in keys * 2]
-        assert statuses == [200] * 5 + [429]
-        assert send(ana, "GET", "/api/v1/accounts").status == 429
+        devices = [ana, *(replace(ana, session=sessions.begin(ana.user, secrets.token_hex(16))) for _ in range(2))]
+        reads = "/api/v1/accounts"
+        assert [send(device, "GET", reads).status for device in devices * 2] == [200] * 4 + [429] * 2
+        for key in [machines.new_key(ana) for _ in range(2)]:
+            assert [machines.send(key, "GET", reads).status for _ in range(5)] == [200] * 4 + [429]
+
+    @pytest.mark.parametrize("stolen", ["key", "token of an ended session"])
+    def test_who_has_got_hold_of_a_credential_keeps_nobody_from_ending_it(
+        self, stolen: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Control: with every credential counted for the person, its owner has nothing left."""
+        monkeypatch.setattr(throttling, "WRITE", Limit("test.stolen", 3, 60))
+
+        def attacked() -> int:
+            ana = payers.person("ana")
+            key = machines.new_key(ana, {Permission.PAYMENT_READ})
+            gone = replace(ana, session=sessions.begin(ana.user, secrets.token_hex(16)))
+            sessions.end(by=gone.caller, session_id=gone.session.id)
+            for _ in range(5):
+                if stolen == "key":
+                    assert machines.send(key, "POST", "/api/v1/settlements", {}).status in {403, 429}
+                else:
+                    assert send(gone, "POST", "/api/v1/settlements", {}).status in {401, 429}
+            revoke = f"/api/v1/api-keys/{identifiers.show('key', key.key.id)}/revoke"
+            return send(ana, "POST", revoke).status
+
+        assert attacked() == 200
+        count = throttling.count
+        monkeypatch.setattr(throttling, "count", lambda request, _subject: count(request, "the person"))
+        assert attacked() == 429
 
     def test_whoever_is_refused_is_counted_all_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Control: in the same words, without the limit."""
@@ -516,6 +561,13 @@ class TestSignedInPeople:
         sessions_of_olga.update(authenticated_at=timezone.now() - timedelta(hours=1))
         assert [invite() for _ in range(4)] == [403] * 4
         sessions_of_olga.update(authenticated_at=timezone.now())
+        refused = {"no address": 422, f"{secrets.token_hex(4)}@example.org": 403}
+        admin = firm.join(payers.person("adam"), Role.ADMIN)
+        for email_, status in refused.items():
+            for _ in range(4):
+                assert (
+                    send(admin, "POST", f"{firm.path}/invitations", {"email": email_, "role": "owner"}).status == status
+                )
         assert [invite() for _ in range(3)] == [201, 201, 429]
 
     def test_who_brings_no_token_of_ours_is_counted_by_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -527,18 +579,22 @@ class TestSignedInPeople:
         with without(throttling.READ):
             assert app_at(place).me("junk").status == 401
 
-    def test_invitations_of_all_companies_of_a_person_count_together(self) -> None:
+    def test_who_brings_no_token_is_counted_by_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(throttling, "READ", Limit("test.nothing", 3, 60))
+        place = address()
+        assert [app_at(place).call("GET", "/api/v1/me").status for _ in range(4)] == [401] * 3 + [429]
+        assert app_at(address()).call("GET", "/api/v1/me").status == 401
+        with without(throttling.READ):
+            assert app_at(place).call("GET", "/api/v1/me").status == 401
+
+    def test_invitations_of_all_companies_of_a_person_count_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert (throttling.INVITATION.most, throttling.INVITATION.window_s) == (100, 86_400)
+        monkeypatch.setattr(throttling, "INVITATION", Limit("test.together", 4, 60))
         olga = payers.person("olga")
         firms = [company(olga) for _ in range(2)]
-        assert throttling.INVITATION.most == 100
-
-        def invite(n: int) -> int:
-            firm = firms[n % 2]
-            return send(olga, "POST", f"{firm.path}/invitations", {"email": "x", "role": "payer"}).status
-
-        assert [invite(n) for n in range(101)] == [422] * 100 + [429]
+        assert [invite(firms[n % 2], email()) for n in range(5)] == [201] * 4 + [429]
         with without(throttling.INVITATION):
-            assert invite(0) == 422
+            assert invite(firms[0], email()) == 201
 
     def test_a_payer_has_a_burst_and_then_a_rate(self, monkeypatch: pytest.MonkeyPatch) -> None:
         ana, ben = payers.person("ana"), payers.person("ben")
@@ -552,7 +608,7 @@ class TestSignedInPeople:
         refused = send(ana, "POST", "/api/v1/payments", order, **{"Idempotency-Key": "again"})
         assert (refused.status, refused.document["code"]) == (429, "throttled")
         assert refused.headers["Retry-After"] == "1"
-        assert machines.send(key, "POST", "/api/v1/payments", order).status == 429
+        assert [machines.send(key, "POST", "/api/v1/payments", order).status for _ in range(4)] == [201] * 3 + [429]
         back = {"payee": ana.handle, "amount": {"amount": 1, "currency": "EUR"}}
         assert send(ben, "POST", "/api/v1/payments", back).status == 201
         # The control: with room in the bucket the same request is paid, and nothing was kept under its key.
