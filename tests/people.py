@@ -8,6 +8,7 @@ from functools import lru_cache
 from unittest.mock import patch
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 
 from paysettle.identity.caller import Caller
@@ -47,9 +48,13 @@ class Person:
         return identifiers.show("par", self.party_id)
 
 
-@lru_cache
 def _hash_once(password: str) -> str:
     """Hashing is slow on purpose; one hash does for all these people."""
+    return _hash(password, settings.PASSWORD_HASHERS[0])
+
+
+@lru_cache
+def _hash(password: str, _hasher: str) -> str:
     return make_password(password)
 
 

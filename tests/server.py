@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = 1 if KIND == "sqlite" else 2
 """One lane alone cannot show a race between lanes; SQLite has one."""
 
-START_S = 30
+START_S = 120
 
 TOKEN_USE_S = 120
 """A load may take longer than a token lives."""

