@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from paysettle.commands import worker
+from paysettle.notifications.models import OutgoingMail
+from tests.people import Person
 from tests.plugin import FOLDER
 from tests.server import ROOT
 
@@ -19,6 +21,13 @@ PATIENCE_S = 900.0
 def catch_up(*parts: str) -> None:
     """Let parts of the worker do in this process whatever there is to do."""
     worker.run_until_idle(PATIENCE_S, parts)
+
+
+def tell_and_mail(*people: Person) -> None:
+    """Let the worker tell everybody, and mail these people alone: what waits for others is none of this test's."""
+    catch_up("dispatch")
+    OutgoingMail.objects.exclude(user__in=[somebody.user for somebody in people]).delete()
+    catch_up("mail")
 
 
 class Worker:

@@ -33,7 +33,8 @@ class TokenStrategy(AbstractTokenStrategy):  # type: ignore[misc]
     def create_session_token(self, request: HttpRequest) -> str:
         session = request.session
         if isinstance(session, SessionStore) and session.opened_by_digest:
-            # The key is the client's alone; allauth takes the same token as "nothing new to tell".
+            # Whoever has an access token, which lives for minutes, gets no key of the session for it, and no new one
+            # where this request has renewed it. allauth takes the same token as "nothing new to tell".
             return str(self.get_session_token(request))
         if session.session_key is None:
             session.save()

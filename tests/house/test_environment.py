@@ -109,23 +109,26 @@ def test_redis_without_its_package_is_one_sentence(planted: str) -> None:
     assert "secret" not in result.stderr
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "serve",
-        "worker",
-        "ledger verify",
-        "treasury deposit ana 1 EUR --reason r",
-        "wallets freeze acc_x --reason r",
-        "create_admin --username boss --email boss@example.org",
-        "rekey_addresses",
-        "reseal",
-        "second_factor take-away ana",
-        "events parked",
-        "migrate",
-    ],
+URLS = ("mysql://nobody@127.0.0.1:9/x", "sqlite:////etc/passwd", "sqlite:////no/such/x.db")
+COMMANDS = (
+    "serve",
+    "worker",
+    "ledger verify",
+    "treasury deposit ana 1 EUR --reason r",
+    "wallets freeze acc_x --reason r",
+    "create_admin --username boss --email boss@example.org",
+    "rekey_addresses",
+    "reseal",
+    "second_factor take-away ana",
+    "events parked",
+    "migrate",
 )
-@pytest.mark.parametrize("url", ["mysql://nobody@127.0.0.1:9/x", "sqlite:////etc/passwd", "sqlite:////no/such/x.db"])
+
+
+@pytest.mark.parametrize(
+    ("command", "url"),
+    [*((command, URLS[n % 3]) for n, command in enumerate(COMMANDS)), *(("migrate", url) for url in URLS[:2])],
+)
 def test_a_database_that_is_not_there_is_one_sentence(command: str, url: str) -> None:
     result = subprocess.run(
         [sys.executable, "manage.py", *command.split()],

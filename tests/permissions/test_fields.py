@@ -93,18 +93,19 @@ def prepared() -> Prepared:
 
 
 def findings(prepared: Prepared, name: str) -> Iterator[str]:
-    """Write every name that an operation does not have into each object of its body."""
+    """Write every name that an operation does not have into each object of its body: each is to be refused by name."""
     good = prepared.good[name]
     body = good.body if isinstance(good.body, dict) else {}
     for place in _objects(body):
         unknown = {key: value for key, value in HOSTILE.items() if key not in _known(name, place)}
-        for sent in [*({key: value} for key, value in unknown.items()), unknown]:
+        alone = [{key: value} for key, value in FOUND_ELSEWHERE.items() if key in unknown]
+        for sent in [*alone, unknown]:
             hostile = Request(good.method, good.path, _with(body, place, sent), good.if_match)
             reply = prepared.server.send(hostile, prepared.headers)
             pointers = {"/" + "/".join(map(str, (*place, key))) for key in sent}
             refused = {error["pointer"] for error in reply.document.get("errors", []) if _is_unknown(error)}
             if reply.status != 422 or refused != pointers:
-                yield f"{place} {sorted(sent)[:3]} is told {reply.status}"
+                yield f"{place} {sorted(pointers - refused)[:3] or sorted(sent)[:3]} is told {reply.status}"
 
 
 def _objects(body: Any, at: Place = ()) -> Iterator[Place]:

@@ -5,6 +5,7 @@ lock too: it acts on the next payment. Payments that wait keep the number of app
 """
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -22,6 +23,12 @@ from paysettle.kernel.transactions import Transaction
 
 OF_THE_MACHINE = {"localtime", "Factory"}
 """Names in the list of zones that are none: what they mean depends on the machine."""
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    """Return the names of all zones; the list is read from hundreds of files."""
+    return frozenset(available_timezones() - OF_THE_MACHINE)
 
 
 class PolicyChanged(DomainError):
@@ -83,7 +90,7 @@ def set_policy(*, by: Caller, time_zone: str, rules: Iterable[ApprovalRule], exp
     NotPermitted where somebody else than an owner moves the beginning of the day.
     """
     ordered = sorted(rules, key=lambda rule: (rule.currency, rule.from_minor))
-    if time_zone not in available_timezones() - OF_THE_MACHINE:
+    if time_zone not in _time_zones():
         raise UnknownTimeZone(f"There is no time zone {time_zone}. {UnknownTimeZone.title}")
     if len({(rule.currency, rule.from_minor) for rule in ordered}) < len(ordered):
         raise RuleTwice

@@ -360,7 +360,7 @@ def test_events_name_person_and_party_and_people_are_told_by_mail() -> None:
     [of_olga] = Event.objects.filter(stream=olga.party, type="paysettle.party.closed.v1")
     assert json.loads(of_olga.data) == {"kind": "person", "told": [{"party": olga.party}]}
     assert Event.objects.filter(stream=olga.caller.actor, type="paysettle.person.left.v1").count() == 1
-    working.catch_up("dispatch", "mail")
+    working.tell_and_mail(olga, paul)
     sent = {(str(message.to[0]), message.subject) for message in mail.outbox}
     of = "The account of {} has been closed for good".format
     wanted = {(who.email, of(firm.party.handle)) for who in (olga, paul)} | {(olga.email, of(olga.handle))}
@@ -378,7 +378,7 @@ def test_somebody_who_was_disabled_meanwhile_gets_no_mail_but_the_last() -> None
     pay(ana, ben, 10)
     close(ana)
     mail.outbox.clear()
-    working.catch_up("dispatch", "mail")
+    working.tell_and_mail(ana, ben)
     subjects = [message.subject for message in mail.outbox if message.to == [ana.email]]
     assert subjects == [f"The account of {ana.handle} has been closed for good"]
 

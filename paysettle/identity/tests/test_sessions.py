@@ -16,11 +16,12 @@ from paysettle.identity.caller import Caller
 from paysettle.identity.models import LoginSession, RefreshToken, SessionEnd
 from paysettle.identity.operations import people, second_factors, sessions
 from paysettle.identity.roles import Permission
+from paysettle.identity.session_store import SessionStore
 from paysettle.identity.standing import SessionEnded, Standing
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, at_once, code_mailed_to
 from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import identifiers, transactions
-from tests.codes import give_second_factor
+from tests.codes import code_for, give_second_factor
 
 pytestmark = pytest.mark.money  # who may act decides over money
 
@@ -170,14 +171,46 @@ def test_control_unless_they_come_one_after_the_other_neither_remains(monkeypatc
     assert [phone.me().status, laptop.me().status] == [401, 401]
 
 
-def test_an_access_token_is_never_answered_with_another_session_token() -> None:
-    """In whichever header it comes; a client would take that for the key of its session."""
-    app = signed_in(person("ana"))
-    for header in ({"X-Session-Token": app.access_token}, {"Authorization": f"Bearer {app.access_token}"}):
-        client = App()
-        answer = client.call("GET", f"{AUTH}/account/authenticators/totp", **header)
-        assert answer.status == 404, "no second factor yet: a secret to begin with"
-        assert "session_token" not in answer.json["meta"]
+def answers_by_access_token(phone: App, header: str) -> list[Answer]:
+    """Do with the access token alone whatever gives the session another key; return what is answered."""
+    token = phone.access_token if header == "X-Session-Token" else f"Bearer {phone.access_token}"
+
+    def answer(method: str, path: str, body: Any = None) -> Answer:
+        return App().call(method, f"{AUTH}/{path}", body, **{header: str(token)})
+
+    begun = answer("GET", "account/authenticators/totp")
+    code = {"code": code_for(begun.json["meta"]["secret"])}
+    change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    done = [
+        answer("POST", "account/authenticators/totp", code),
+        answer("POST", "auth/reauthenticate", {"password": PASSWORD}),
+        answer("POST", "account/password/change", change),
+    ]
+    assert [answer.status for answer in done] == [200] * 3
+    return [begun, *done]
+
+
+def session_tokens(answers: list[Answer]) -> set[str]:
+    return {
+        answer.json["meta"]["session_token"] for answer in answers if "session_token" in answer.json.get("meta", {})
+    }
+
+
+@pytest.mark.parametrize("header", ["X-Session-Token", "Authorization"])
+def test_an_access_token_is_never_answered_with_a_session_token(header: str) -> None:
+    phone = signed_in(person("ana"))
+    assert session_tokens(answers_by_access_token(phone, header)) == set()
+    assert phone.call("GET", f"{AUTH}/auth/session").status == 410, "the key of before is good for nothing"
+    assert phone.refresh().status == 200
+
+
+def test_control_whoever_has_stolen_a_token_for_minutes_would_have_one_for_weeks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The planted bug, which was one: the key is kept back only until it is renewed."""
+    known_to_nobody = property(lambda store: store._opened is not None and store.session_key == store._opened[0])
+    monkeypatch.setattr(SessionStore, "opened_by_digest", known_to_nobody)
+    assert session_tokens(answers_by_access_token(signed_in(person("ana")), "Authorization"))
 
 
 # --- Every end closes every door ---------------------------------------------------------------------------------

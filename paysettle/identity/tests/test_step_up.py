@@ -207,7 +207,8 @@ def test_with_the_access_token_alone(owner: tuple[App, Company, User]) -> None:
     bearer = {"Authorization": f"Bearer {app.access_token}"}
     assert app.call("POST", f"{AUTH}/auth/reauthenticate", {"password": PASSWORD}, **bearer).status == 200
     assert invite(app, firm).status == 201
-    assert app.session_token is not None
+    assert app.session_token is None, "no key of the session for whoever has not brought it"
+    assert app.refresh().status == 200
 
 
 def test_what_is_wrong_steps_nobody_up(owner: tuple[App, Company, User]) -> None:

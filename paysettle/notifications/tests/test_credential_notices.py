@@ -89,7 +89,7 @@ def test_it_is_shown_by_the_api_and_mailed() -> None:
     secret = one_time_codes.new_secret()
     second_factors.add(by=ana.user, secret=secret, code=code_for(secret))
     mail.outbox.clear()
-    working.catch_up("dispatch", "mail")
+    working.tell_and_mail(ana)
     (entry,) = InProcess(ana).get("/api/v1/inbox").document["data"]
     assert (entry["kind"], entry["data"]["subject"], entry["data"]["amounts"]) == (
         "second_factor_added", ana.caller.actor, []
