@@ -60,8 +60,9 @@ def count(request: Request, subject: str) -> None:
 class NamedThrottle(BaseThrottle):
     """Counts what is allowed: by the limit that a view names for the method in its `limits`, else as READ or WRITE.
 
-    Whatever is refused was counted before, for the session or the API key alone (`identity/authentication.py`): who has
-    got hold of one keeps nobody from ending it. So a key is not counted for its maker either. Where a view is open to
+    Whatever is refused was counted before, for the session, the API key or the address alone
+    (`identity/authentication.py`), and nothing else is counted for reads and writes by a key, nor where a view ends
+    sessions or keys (`ends_credentials`): who has got hold of one keeps nobody from ending it. Where a view is open to
     everybody, the address is counted.
     """
 
@@ -71,6 +72,6 @@ class NamedThrottle(BaseThrottle):
         subject = str(user.pk) if user else peer.network_of(peer.address_of(request._request))
         if limit is not None:
             throttles.take(limit, subject)
-        elif not (user and user.by_key):
+        elif not (user and (user.by_key or getattr(view, "ends_credentials", False))):
             count(request, subject)
         return True

@@ -30,7 +30,8 @@ class SessionStore(db.SessionStore):
     def open_by_digest(cls, key_digest: bytes) -> Self:
         """Return the session whose key has this digest, for a caller who proved by an access token that it is theirs.
 
-        Its `session_key` is a stand-in that opens nothing, until the key is renewed; nobody but the client knows it.
+        Its `session_key` is a stand-in that opens nothing, until the key is renewed; the key of before only the client
+        knows.
         """
         stand_in = f"opened-by-digest-{session_keys.row_key(key_digest)}"
         store = cls(stand_in)

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 import structlog
 from django.conf import settings
@@ -89,7 +90,7 @@ def take(limit: Limit, subject: str) -> Slot:
 
 
 def take_all(*counted: tuple[Limit, str]) -> list[Slot]:
-    """Count one for each limit and its subject, or nothing at all; raise Throttled as `take` does."""
+    """Count one for each limit and its subject, or nothing where one of them is reached; raises Throttled then."""
     slots: list[Slot] = []
     try:
         for limit, subject in counted:
@@ -102,12 +103,16 @@ def take_all(*counted: tuple[Limit, str]) -> list[Slot]:
 
 @contextmanager
 def taken(*counted: tuple[Limit, str]) -> Iterator[None]:
-    """Count what the block does, unless it is refused (DomainError); raise Throttled as `take` does."""
+    """Count what the block does, unless it is refused; raise Throttled as `take` does.
+
+    What failed, or may have, was perhaps done (a DomainError with a status of 500 or more): that stays counted.
+    """
     slots = take_all(*counted)
     try:
         yield
-    except DomainError:
-        give_back(*slots)
+    except DomainError as refusal:
+        if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            give_back(*slots)
         raise
 
 

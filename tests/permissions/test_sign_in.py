@@ -12,7 +12,6 @@ import pytest
 
 from paysettle.identity import tokens
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import LoginSession
 from paysettle.identity.operations import people, sessions
 from paysettle.identity.tests.app_client import Answer, App
 from paysettle.kernel.identifiers import SYSTEM
@@ -56,8 +55,8 @@ def _app_of_disabled_person() -> App:
 
 
 def _end_sessions(of: Device) -> None:
-    for session in LoginSession.objects.filter(user=of.who.user):
-        sessions.end(by=of.who.caller, session_id=session.id)
+    sessions.end_others(by=of.who.caller)
+    sessions.end(by=of.who.caller, session_id=of.who.session.id)
 
 
 def _other(_: Device) -> Send:

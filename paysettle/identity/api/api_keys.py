@@ -112,6 +112,7 @@ class ApiKeyRevoke(APIView):
     """The end of one API key."""
 
     needs = _MANAGED
+    ends_credentials = True
 
     @extend_schema(
         operation_id="revoke_api_key",

@@ -60,6 +60,7 @@ class SessionName(APIView):
 class SessionEnd(APIView):
     """The end of a session."""
 
+    ends_credentials = True
     needs = Needs(post=None, fresh=True)
 
     @extend_schema(
@@ -77,6 +78,7 @@ class SessionEnd(APIView):
 class OtherSessionsEnd(APIView):
     """The end of all sessions but the one that asks."""
 
+    ends_credentials = True
     needs = Needs(post=None, fresh=True)
 
     @extend_schema(

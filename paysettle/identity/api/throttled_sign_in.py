@@ -43,8 +43,7 @@ class ThrottledSignIn:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        # With 401 allauth says that something was done, and that there is more to do.
-        if response.status_code >= HTTPStatus.BAD_REQUEST and response.status_code != HTTPStatus.UNAUTHORIZED:
+        if _is_refusal(response.status_code):
             mail_throttle.give_back(request)
         by_allauth = response.status_code == HTTPStatus.TOO_MANY_REQUESTS and "Retry-After" not in response.headers
         if by_allauth and request.path.startswith(f"/{_ROUTE}"):
@@ -67,6 +66,11 @@ class ThrottledSignIn:
         except DomainError as refusal:
             return problems.response(refusal)
         return None
+
+
+def _is_refusal(status: int) -> bool:
+    """Tell whether nothing was done. With 401 allauth says that something was; what failed has perhaps sent a mail."""
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.UNAUTHORIZED
 
 
 def _email(request: HttpRequest) -> str:

@@ -80,7 +80,7 @@ def test_with_both_codes_it_takes_the_place_of_the_old_one() -> None:
     assert ana.confirm().code == "no_address_change", "the codes are good for once"
 
 
-def test_the_former_address_is_told_and_nobody_waits_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_former_address_is_told_and_where_that_fails_the_change_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     def last_mail(to: str) -> tuple[str, str]:
         found = [message for message in mail.outbox if message.to == [to]][-1]
         return str(found.subject), str(found.body)

@@ -161,7 +161,7 @@ def test_control_unless_they_come_one_after_the_other_neither_remains(monkeypatc
     def slowly(*arguments: Any, **named: Any) -> None:
         check(*arguments, **named)
         with suppress(threading.BrokenBarrierError):
-            both_let_in.wait(5)
+            both_let_in.wait(20)
 
     with monkeypatch.context() as patched:
         patched.setattr(standing, "check", slowly)

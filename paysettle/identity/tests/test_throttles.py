@@ -495,7 +495,7 @@ class TestSignedInPeople:
         for key in [machines.new_key(ana) for _ in range(2)]:
             assert [machines.send(key, "GET", reads).status for _ in range(5)] == [200] * 4 + [429]
 
-    @pytest.mark.parametrize("stolen", ["key", "token of an ended session"])
+    @pytest.mark.parametrize("stolen", ["key", "token of an ended session", "session"])
     def test_who_has_got_hold_of_a_credential_keeps_nobody_from_ending_it(
         self, stolen: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -505,13 +505,16 @@ class TestSignedInPeople:
         def attacked() -> int:
             ana = payers.person("ana")
             key = machines.new_key(ana, {Permission.PAYMENT_READ})
-            gone = replace(ana, session=sessions.begin(ana.user, secrets.token_hex(16)))
-            sessions.end(by=gone.caller, session_id=gone.session.id)
+            other = replace(ana, session=sessions.begin(ana.user, secrets.token_hex(16)))
+            if stolen == "token of an ended session":
+                sessions.end(by=other.caller, session_id=other.session.id)
             for _ in range(5):
                 if stolen == "key":
                     assert machines.send(key, "POST", "/api/v1/settlements", {}).status in {403, 429}
+                elif stolen == "session":
+                    assert send(other, "POST", "/api/v1/me/profile", {}).status in {200, 429}
                 else:
-                    assert send(gone, "POST", "/api/v1/settlements", {}).status in {401, 429}
+                    assert send(other, "POST", "/api/v1/settlements", {}).status in {401, 429}
             revoke = f"/api/v1/api-keys/{identifiers.show('key', key.key.id)}/revoke"
             return send(ana, "POST", revoke).status
 
