@@ -16,6 +16,8 @@ from tests.permissions.attack import TABLE, Attack, Server, ids_of, with_id
 from tests.permissions.callers import cast, signed_in
 from tests.permissions.requests import REQUESTS, Request
 
+BOUND_S = 0.002
+
 BY_ID = [name for name in REQUESTS if TABLE.rows[name].foreign == "404 not_found"]
 
 
@@ -33,7 +35,7 @@ def tells(attack: Attack, name: str) -> bool:
         assert reply.status == 404, (request, reply.text)
 
     return any(
-        timing.differ(itertools.repeat((partial(refused, foreign), partial(refused, absent))))
+        timing.differ(itertools.repeat((partial(refused, foreign), partial(refused, absent))), by_s=BOUND_S)
         for foreign, absent in _pairs(attack, name)
     )
 

@@ -127,10 +127,10 @@ def end_all_others(by: App, _other: App) -> Answer:
 
 
 def end_the_other(by: App, other: App) -> Answer:
-    return send(by, "POST", f"{PATH}/{tokens_session(other)}/end")
+    return send(by, "POST", f"{PATH}/{session_named_by_token(other)}/end")
 
 
-def tokens_session(app: App) -> str:
+def session_named_by_token(app: App) -> str:
     """Return the id of the session that a device's access token is of."""
     assert app.access_token is not None
     claims = tokens.verify_access_token(app.access_token, timezone.now())
