@@ -1,0 +1,194 @@
+"""What a person does counts for the person in whatever session, a key for itself. Each throttle has a control."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from paysettle.api import throttling
+from paysettle.identity.models import LoginSession
+from paysettle.identity.operations import sessions
+from paysettle.identity.roles import Permission, Role
+from paysettle.identity.tests.attempts import address, app_at, email, invite, without
+from paysettle.kernel import identifiers, throttles
+from paysettle.kernel.throttles import Buckets, Limit
+from tests import machines
+from tests import people as payers
+from tests.companies import company, send
+from tests.throttled import Clock, as_in_production
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[Clock]:
+    with as_in_production() as found:
+        yield found
+
+
+class StandingStill(Buckets):
+    """Buckets for which no time passes."""
+
+    def take(self, subject: object, _clock: Callable[[], float] = time.monotonic) -> None:
+        super().take(subject, lambda: 0.0)
+
+
+def test_reads_writes_and_invitations_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttling, "READ", Limit("test.read", 6, 60, portion=2))
+    monkeypatch.setattr(throttling, "WRITE", Limit("test.write", 3, 60))
+    ana, ben = payers.person("ana"), payers.person("ben")
+    mark = {"up_to": "ntf_x"}
+    assert [send(ana, "GET", "/api/v1/accounts").status for _ in range(7)] == [200] * 6 + [429]
+    assert [send(ana, "POST", "/api/v1/inbox/read", mark).status for _ in range(4)] == [404] * 3 + [429]
+    refused = send(ana, "GET", "/api/v1/me")
+    assert (refused.document["code"], refused.headers["Retry-After"]) == ("throttled", "60")
+    assert send(ben, "GET", "/api/v1/accounts").status == 200
+    # Control: without the throttle of reads they go on.
+    with without(throttling.READ):
+        assert send(ana, "GET", "/api/v1/accounts").status == 200
+
+
+def test_all_sessions_of_a_person_share_what_they_have_and_each_key_has_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(throttling, "READ", Limit("test.keys", 4, 60))
+    ana = payers.person("ana")
+    devices = [ana, *(replace(ana, session=sessions.begin(ana.user, secrets.token_hex(16))) for _ in range(2))]
+    reads = "/api/v1/accounts"
+    assert [send(device, "GET", reads).status for device in devices * 2] == [200] * 4 + [429] * 2
+    for key in [machines.new_key(ana) for _ in range(2)]:
+        assert [machines.send(key, "GET", reads).status for _ in range(5)] == [200] * 4 + [429]
+
+
+@pytest.mark.parametrize("stolen", ["key", "token of an ended session", "session"])
+def test_who_has_got_hold_of_a_credential_keeps_nobody_from_ending_it(
+    stolen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: with every credential counted for the person, its owner has nothing left."""
+    monkeypatch.setattr(throttling, "WRITE", Limit("test.stolen", 3, 60))
+
+    def attacked() -> int:
+        ana = payers.person("ana")
+        key = machines.new_key(ana, {Permission.PAYMENT_READ})
+        other = replace(ana, session=sessions.begin(ana.user, secrets.token_hex(16)))
+        if stolen == "token of an ended session":
+            sessions.end(by=other.caller, session_id=other.session.id)
+        for _ in range(5):
+            if stolen == "key":
+                assert machines.send(key, "POST", "/api/v1/settlements", {}).status in {403, 429}
+            elif stolen == "session":
+                assert send(other, "POST", "/api/v1/me/profile", {}).status in {200, 429}
+            else:
+                assert send(other, "POST", "/api/v1/settlements", {}).status in {401, 429}
+        revoke = f"/api/v1/api-keys/{identifiers.show('key', key.key.id)}/revoke"
+        return send(ana, "POST", revoke).status
+
+    assert attacked() == 200
+    count = throttling.count
+    monkeypatch.setattr(throttling, "count", lambda request, _subject: count(request, "the person"))
+    assert attacked() == 429
+
+
+def test_whoever_is_refused_is_counted_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: in the same words, without the limit."""
+    monkeypatch.setattr(throttling, "WRITE", Limit("test.refused", 3, 60))
+    firm, eve, gone, stale = (
+        company(payers.person("olga")),
+        *(payers.person(name) for name in ("eve", "mia", "zoe")),
+    )
+    sessions.end(by=gone.caller, session_id=gone.session.id)
+    LoginSession.objects.filter(id=stale.session.id).update(authenticated_at=timezone.now() - timedelta(hours=1))
+    ben = firm.acted_for_by(payers.person("ben"))
+    leave, profile = f"{firm.path}/leave", "/api/v1/me/profile"
+    refused: dict[str, Callable[[], int]] = {
+        "another's": lambda: send(eve, "POST", leave).status,
+        "for another": lambda: send(ben, "POST", profile, {}).status,
+        "ended": lambda: send(gone, "POST", profile, {}).status,
+        "stale": lambda: send(stale, "POST", "/api/v1/me/sessions/end-others").status,
+    }
+    expected = {"another's": 404, "for another": 403, "ended": 401, "stale": 403}
+    for name, attempt in refused.items():
+        assert [attempt() for _ in range(4)] == [expected[name]] * 3 + [429], name
+        with without(throttling.WRITE):
+            assert attempt() == expected[name]
+
+
+def test_a_refusal_takes_nothing_of_a_limit_for_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: what is done does, below."""
+    take = throttles.take
+    narrow = Limit("test.invitations", 2, 60)
+    monkeypatch.setattr(
+        throttles, "take", lambda asked, who: take(narrow if asked == throttling.INVITATION else asked, who)
+    )
+    olga = payers.person("olga")
+    firm = company(olga)
+
+    def invite() -> int:
+        body = {"email": f"{secrets.token_hex(4)}@example.org", "role": "payer"}
+        return send(olga, "POST", f"{firm.path}/invitations", body).status
+
+    sessions_of_olga = LoginSession.objects.filter(id=olga.session.id)
+    sessions_of_olga.update(authenticated_at=timezone.now() - timedelta(hours=1))
+    assert [invite() for _ in range(4)] == [403] * 4
+    sessions_of_olga.update(authenticated_at=timezone.now())
+    refused = {"no address": 422, f"{secrets.token_hex(4)}@example.org": 403}
+    admin = firm.join(payers.person("adam"), Role.ADMIN)
+    for email_, status in refused.items():
+        for _ in range(4):
+            assert send(admin, "POST", f"{firm.path}/invitations", {"email": email_, "role": "owner"}).status == status
+    assert [invite() for _ in range(3)] == [201, 201, 429]
+
+
+def test_who_brings_no_token_of_ours_is_counted_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttling, "READ", Limit("test.junk", 3, 60))
+    place = address()
+    junk = [app_at(place).me("junk").status for _ in range(4)]
+    assert junk == [401] * 3 + [429]
+    assert app_at(address()).me("junk").status == 401
+    with without(throttling.READ):
+        assert app_at(place).me("junk").status == 401
+
+
+def test_who_brings_no_token_is_counted_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttling, "READ", Limit("test.nothing", 3, 60))
+    place = address()
+    assert [app_at(place).call("GET", "/api/v1/me").status for _ in range(4)] == [401] * 3 + [429]
+    assert app_at(address()).call("GET", "/api/v1/me").status == 401
+    with without(throttling.READ):
+        assert app_at(place).call("GET", "/api/v1/me").status == 401
+
+
+def test_invitations_of_all_companies_of_a_person_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (throttling.INVITATION.most, throttling.INVITATION.window_s) == (100, 86_400)
+    monkeypatch.setattr(throttling, "INVITATION", Limit("test.together", 4, 60))
+    olga = payers.person("olga")
+    firms = [company(olga) for _ in range(2)]
+    assert [invite(firms[n % 2], email()) for n in range(5)] == [201] * 4 + [429]
+    with without(throttling.INVITATION):
+        assert invite(firms[0], email()) == 201
+
+
+def test_a_payer_has_a_burst_and_then_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    ana, ben = payers.person("ana"), payers.person("ben")
+    for somebody in (ana, ben):
+        payers.deposit(somebody, 100)
+    monkeypatch.setattr(throttling, "PAYMENTS", StandingStill(rate_per_s=1, burst=3))
+    order = {"payee": ben.handle, "amount": {"amount": 1, "currency": "EUR"}}
+    key = machines.new_key(ana)
+    statuses = [send(ana, "POST", "/api/v1/payments", order).status for _ in range(3)]
+    assert statuses == [201] * 3
+    refused = send(ana, "POST", "/api/v1/payments", order, **{"Idempotency-Key": "again"})
+    assert (refused.status, refused.document["code"]) == (429, "throttled")
+    assert refused.headers["Retry-After"] == "1"
+    assert [machines.send(key, "POST", "/api/v1/payments", order).status for _ in range(4)] == [201] * 3 + [429]
+    back = {"payee": ana.handle, "amount": {"amount": 1, "currency": "EUR"}}
+    assert send(ben, "POST", "/api/v1/payments", back).status == 201
+    # The control: with room in the bucket the same request is paid, and nothing was kept under its key.
+    monkeypatch.setattr(throttling, "PAYMENTS", StandingStill(rate_per_s=1, burst=3))
+    assert send(ana, "POST", "/api/v1/payments", order, **{"Idempotency-Key": "again"}).status == 201
+
+
+def test_what_is_allowed_by_default_leaves_room_for_a_busy_payer() -> None:
+    assert (throttling.PAYMENTS.rate_per_s, throttling.PAYMENTS.burst) == (50, 200)
