@@ -30,7 +30,8 @@ def test_the_function_names_the_rule(rule: list[str]) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[0])
 def test_the_constraints_exist(rule: list[str]) -> None:
-    models = "".join(path.read_text() for path in ROOT.glob("paysettle/*/models.py"))
+    paths = [path for pattern in ("models.py", "models/*.py") for path in ROOT.glob(f"paysettle/*/{pattern}")]
+    models = "".join(path.read_text() for path in paths)
     for name in re.findall(r"`(\w+_\w+)`", rule[3]):
         assert name in models
 
