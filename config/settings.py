@@ -108,8 +108,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # served from where the packages have them: nothing to collect, nothing to forget
 
-# Shared by all processes, because allauth counts in it.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "kernel_cache"}}
+# Shared by all processes, because allauth notes in it which codes of second factors were used; among Django's 300
+# entries those of others would push one out.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "kernel_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 # --- People -----------------------------------------------------------------------------------------------------
 
@@ -174,17 +181,13 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Paysettle"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 
-# How often what may be done stands in paysettle/api/throttling.py. allauth keeps what it alone can count: changes by a
-# person who is signed in. Its limit of codes to one address would let a stranger who claims it shut its owner off.
-ACCOUNT_RATE_LIMITS = dict.fromkeys(
-    ("login", "login_failed", "signup", "confirm_email", "reset_password", "reset_password_from_key"), ""
-)
+# How often what may be done stands in paysettle/api/throttling.py. By allauth's own limits whoever claims an address,
+# or has got hold of one session, would keep its owner out.
+ACCOUNT_RATE_LIMITS = False
 THROTTLE_FACTOR = env.integer("THROTTLE_FACTOR", 1, least=1, most=100_000)
 REDIS_URL = env.redis_url("REDIS_URL")  # empty: throttles count in the database
 # Behind so many proxies of our own that add to X-Forwarded-For: limits count the address before them.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, least=0, most=10)
-# Those limits count in the cache. Django's default of 300 entries would let anybody push the counts of others out.
-CACHES["default"]["max_entries"] = "100000"
 
 SILENCED_SYSTEM_CHECKS = [
     # MySQL and MariaDB have no conditional unique constraint. allauth's on verified addresses is replaced by

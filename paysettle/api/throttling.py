@@ -35,8 +35,11 @@ WRONG_FROM_ADDRESS_TO_ACCOUNT = Limit("wrong.address-account", 5, 5 * MINUTE_S)
 WRONG_FROM_ADDRESS = Limit("wrong.address", 50, 5 * MINUTE_S)
 WRONG_TO_ACCOUNT = Limit("wrong.account", 50, HOUR_S)
 
-# Wrong codes of a second factor, by person: the password was right.
+# Wrong codes of a second factor: by person after a right password, by session where there is one.
 WRONG_CODE = Limit("wrong.code", 5, 5 * MINUTE_S)
+
+# By session.
+PASSWORD_CHANGE = Limit("password-change", 5, MINUTE_S)
 
 # Wrong codes of mails, by the mail; as many as allauth takes one after the other.
 MAILED_CODE = Limit("mailed-code", 3, HOUR_S)

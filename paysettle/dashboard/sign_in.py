@@ -88,7 +88,8 @@ def code_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     shown = {**context, "title": "Second factor", "target": target}
     if request.method == "POST":
         try:
-            slot = throttles.take(throttling.WRONG_CODE, str(user.pk))
+            counted_for = browser_sessions.require(request).id if again else user.pk
+            slot = throttles.take(throttling.WRONG_CODE, str(counted_for))
             second_factors.spend(by=user, code=_code(request))
             throttles.give_back(slot)
             if again:
@@ -121,10 +122,9 @@ def set_up_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     shown = {**context, "title": "Set up a second factor", "target": target, "codes": None, "refusal": None}
     if request.method == "POST":
         try:
-            slot = throttles.take(throttling.WRONG_CODE, str(user.pk))
-            shown["codes"] = second_factors.add(
-                by=user, secret=secret, code=_code(request), session_id=browser_sessions.require(request).id
-            )
+            session_id = browser_sessions.require(request).id
+            slot = throttles.take(throttling.WRONG_CODE, str(session_id))
+            shown["codes"] = second_factors.add(by=user, secret=secret, code=_code(request), session_id=session_id)
             throttles.give_back(slot)
             totp.clear_totp_secret(request)
             browser_sessions.renew(request, second_factor=True)

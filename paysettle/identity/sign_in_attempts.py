@@ -30,9 +30,14 @@ def take(*, address: str, username: str = "", email: str = "") -> list[Slot]:
     """Count an attempt to sign in by user name or e-mail address; raise Throttled if there were too many."""
     account, place = _account(username, email), network_of(address)
     counted = [(throttling.WRONG_FROM_ADDRESS_TO_ACCOUNT, f"{account} {place}")]
-    if not throttles.is_marked(_KNOWN, f"{_person(username, email)} {place}"):
+    if not is_known(place, username=username, email=email):
         counted += [(throttling.WRONG_FROM_ADDRESS, place), (throttling.WRONG_TO_ACCOUNT, account)]
     return throttles.take_all(*counted)
+
+
+def is_known(place: str, *, username: str = "", email: str = "") -> bool:
+    """Tell whether whoever has this user name, or has verified this address, has signed in at a place before."""
+    return throttles.is_marked(_KNOWN, f"{_person(username, email)} {place}")
 
 
 def succeeded(slots: list[Slot], *, address: str, user_id: UUID) -> None:

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.cache import cache
-
 from paysettle.identity import one_time_codes
 from paysettle.identity.operations import refresh_tokens
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, code_mailed_to
@@ -111,7 +109,6 @@ def _code(email: str) -> str:
 
 def _resend(app: App) -> Signing:
     _code_after_sign_up(app)
-    cache.clear()
     return Signing("POST", f"{AUTH}/auth/email/verify/resend")
 
 

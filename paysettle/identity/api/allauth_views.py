@@ -10,6 +10,7 @@ from allauth.account.internal.flows.reauthentication import raise_if_reauthentic
 from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import Login
 from allauth.account.stages import LoginStageController
+from allauth.core import context as request_context
 from allauth.headless.account import inputs as account_inputs
 from allauth.headless.account import views as account
 from allauth.headless.mfa import inputs, response
@@ -56,8 +57,12 @@ class _SpendingTheCode:
     user: Any
     cleaned_data: dict[str, Any]
 
+    def counted_for(self) -> str:
+        """Return whom a wrong code counts for. Before there is a session, the person: whoever asks has the password."""
+        return str(self.user.pk)
+
     def clean_code(self) -> str:
-        slot = throttles.take(throttling.WRONG_CODE, str(self.user.pk))
+        slot = throttles.take(throttling.WRONG_CODE, self.counted_for())
         code: str = self.cleaned_data["code"]
         try:
             self.authenticator = second_factors.spend(by=self.user, code=code)
@@ -72,7 +77,10 @@ class CodeInput(_SpendingTheCode, inputs.AuthenticateInput):  # type: ignore[mis
 
 
 class CodeAgainInput(_SpendingTheCode, inputs.ReauthenticateInput):  # type: ignore[misc]
-    """The code of somebody who is signed in."""
+    """The code of somebody who is signed in. Whoever has got hold of one session keeps nobody out by wrong codes."""
+
+    def counted_for(self) -> str:
+        return str(browser_sessions.require(request_context.request).id)
 
 
 class SignInView(Refusing, account.LoginView):  # type: ignore[misc]
@@ -135,6 +143,7 @@ class PasswordChangeView(Refusing, account.ChangePasswordView):  # type: ignore[
 
     def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         raise_if_reauthentication_required(request, app="allauth.account")
+        throttles.take(throttling.PASSWORD_CHANGE, str(browser_sessions.require(request).id))
         done: HttpResponseBase = super().handle(request, *args, **kwargs)
         return done
 

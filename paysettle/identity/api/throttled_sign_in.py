@@ -10,7 +10,7 @@ from paysettle.api import body, peer, problems, throttling
 from paysettle.identity import mail_throttle
 from paysettle.kernel import throttles
 from paysettle.kernel.errors import DomainError
-from paysettle.kernel.throttles import Limit, Throttled
+from paysettle.kernel.throttles import Limit
 
 _ROUTE = "_allauth/app/v1/"
 
@@ -31,12 +31,9 @@ MAILS = {"auth/signup", "auth/password/request"}
 
 CHECKS_A_CODE_BY_GET = "auth/password/reset"
 
-OWN_WINDOW_S = 60
-"""The window of what allauth still limits itself, by person: it does not say how long to wait."""
-
 
 class ThrottledSignIn:
-    """Count calls of allauth's addresses before allauth sees them; say 429 as everywhere else."""
+    """Count calls of allauth's addresses before allauth sees them."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -45,9 +42,6 @@ class ThrottledSignIn:
         response = self._get_response(request)
         if _is_refusal(response.status_code):
             mail_throttle.give_back(request)
-        by_allauth = response.status_code == HTTPStatus.TOO_MANY_REQUESTS and "Retry-After" not in response.headers
-        if by_allauth and request.path.startswith(f"/{_ROUTE}"):
-            return problems.response(Throttled(retry_after_s=OWN_WINDOW_S))
         return response
 
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:

@@ -7,9 +7,9 @@ import pytest
 from django.core import mail
 
 from paysettle.api import throttling
-from paysettle.identity import mail_throttle
+from paysettle.identity import mail_throttle, sign_in_attempts
 from paysettle.identity.tests.app_client import AUTH, code_mailed_to
-from paysettle.identity.tests.attempts import address, app_at, ask_for_reset, email, sign_up, without
+from paysettle.identity.tests.attempts import address, app_at, ask_for_reset, email, sign_up, signs_in, without
 from paysettle.identity.tests.people import person
 from paysettle.kernel import throttles
 from tests.throttled import Clock, as_in_production
@@ -40,6 +40,25 @@ def test_a_stranger_keeps_nobody_from_their_own_reset() -> None:
     assert [ask_for_reset(place, ana.email) for _ in range(6)][-1] == 429
     assert 429 not in [sign_up(address(), ana.email) for _ in range(5)]
     assert ask_for_reset(address(), ana.email) != 429
+
+
+def test_many_strangers_together_keep_nobody_from_their_own_reset_where_they_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Control: where nobody is known, six places are enough for it."""
+    ana, home = person("ana"), address()
+    assert signs_in(ana, home)
+
+    def attacked() -> int:
+        for place in [address() for _ in range(6)]:
+            for _ in range(5):
+                ask_for_reset(place, ana.email)
+        assert ask_for_reset(address(), ana.email) == 429
+        return ask_for_reset(home, ana.email)
+
+    assert attacked() == 401
+    monkeypatch.setattr(sign_in_attempts, "is_known", lambda _place, **_name: False)
+    assert attacked() == 429
 
 
 def mails_to(mailbox: str) -> int:

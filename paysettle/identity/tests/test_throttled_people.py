@@ -10,14 +10,18 @@ import pytest
 from django.utils import timezone
 
 from paysettle.api import throttling
+from paysettle.identity.api.allauth_views import CodeAgainInput, CodeInput
 from paysettle.identity.models import LoginSession
 from paysettle.identity.operations import sessions
 from paysettle.identity.roles import Permission, Role
-from paysettle.identity.tests.attempts import address, app_at, email, invite, without
+from paysettle.identity.tests.app_client import AUTH, App
+from paysettle.identity.tests.attempts import WRONG, address, app_at, email, invite, without
+from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import identifiers, throttles
 from paysettle.kernel.throttles import Buckets, Limit
 from tests import machines
 from tests import people as payers
+from tests.codes import code_of, give_second_factor
 from tests.companies import company, send
 from tests.throttled import Clock, as_in_production
 
@@ -192,3 +196,59 @@ def test_a_payer_has_a_burst_and_then_a_rate(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_is_allowed_by_default_leaves_room_for_a_busy_payer() -> None:
     assert (throttling.PAYMENTS.rate_per_s, throttling.PAYMENTS.burst) == (50, 200)
+
+
+def signed_in(who: Person, *, with_code: bool = False) -> App:
+    app = app_at(address())
+    app.sign_in(username=who.handle)
+    if with_code:
+        assert app.enter_code(code_of(who.user)).status == 200
+    return app
+
+
+def change_password(app: App) -> int:
+    body = {"current_password": WRONG, "new_password": "x" * 20}
+    return app.call("POST", f"{AUTH}/account/password/change", body).status
+
+
+def enter_code_again(app: App) -> int:
+    return app.call("POST", f"{AUTH}/auth/2fa/reauthenticate", {"code": "000000"}).status
+
+
+def show_password_again(app: App) -> int:
+    return app.show_password_again(WRONG).status
+
+
+@pytest.mark.parametrize("attempt", [change_password, enter_code_again, show_password_again])
+def test_wrong_ones_in_one_session_keep_no_other_from_showing_who_is_there(attempt: Callable[[App], int]) -> None:
+    """Whoever has got hold of one session would keep its owner, by wrong codes, from ending it."""
+    ana = person("ana")
+    by_code = attempt is enter_code_again
+    if by_code:
+        give_second_factor(ana.user)
+    stolen, own = signed_in(ana, with_code=by_code), signed_in(ana, with_code=by_code)
+    assert [attempt(stolen) for _ in range(6)] == [400] * 5 + [429]
+    assert attempt(own) == 400
+    if by_code:
+        assert signed_in(ana).enter_code(code_of(ana.user)).status == 200
+        again = {"code": code_of(ana.user)}
+        assert own.call("POST", f"{AUTH}/auth/2fa/reauthenticate", again).status == 200
+    else:
+        assert own.show_password_again().status == 200
+
+
+def test_control_counted_for_the_person_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    ana = person("ana")
+    give_second_factor(ana.user)
+    monkeypatch.setattr(CodeAgainInput, "counted_for", CodeInput.counted_for)
+    stolen, own = signed_in(ana, with_code=True), signed_in(ana, with_code=True)
+    assert [enter_code_again(device) for device in [*[stolen] * 5, own]] == [400] * 5 + [429]
+
+
+def test_changes_of_a_password_say_how_long_to_wait() -> None:
+    app = signed_in(person("ana"))
+    body = {"current_password": WRONG, "new_password": "x" * 20}
+    for _ in range(5):
+        change_password(app)
+    refused = app.call("POST", f"{AUTH}/account/password/change", body)
+    assert (refused.status, refused.code, refused.headers["Retry-After"]) == (429, "throttled", "60")
