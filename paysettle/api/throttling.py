@@ -39,7 +39,7 @@ WRONG_TO_ACCOUNT = Limit("wrong.account", 50, HOUR_S)
 WRONG_CODE = Limit("wrong.code", 5, 5 * MINUTE_S)
 
 # By session.
-PASSWORD_CHANGE = Limit("password-change", 5, MINUTE_S)
+PASSWORD_CHANGE = Limit("password-change", 5, 5 * MINUTE_S)
 
 # Wrong codes of mails, by the mail; as many as allauth takes one after the other.
 MAILED_CODE = Limit("mailed-code", 3, HOUR_S)
