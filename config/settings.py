@@ -108,8 +108,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # served from where the packages have them: nothing to collect, nothing to forget
 
-# Shared by all processes, because allauth notes in it which codes of second factors were used; among Django's 300
-# entries those of others would push one out.
+# Shared by all processes: allauth notes in it which codes of second factors were used, and one verifier runs at a time.
+# Among Django's 300 entries the codes of others would push one out.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",

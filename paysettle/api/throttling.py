@@ -1,8 +1,8 @@
 """The one table of how often anybody may do what, and how views ask it.
 
 Signing in counts addresses and accounts (`identity/sign_in_attempts.py` says how they go together); what signed-in
-people do counts the person, whatever party or session they use, and an API key counts for itself. The setting
-THROTTLE_FACTOR multiplies all.
+people do counts the person, whatever party or session they use, and an API key counts for itself; how they show once
+more who is there counts the session. The setting THROTTLE_FACTOR multiplies all.
 """
 
 from collections.abc import Mapping
@@ -38,8 +38,8 @@ WRONG_TO_ACCOUNT = Limit("wrong.account", 50, HOUR_S)
 # Wrong codes of a second factor: by person after a right password, by session where there is one.
 WRONG_CODE = Limit("wrong.code", 5, 5 * MINUTE_S)
 
-# By session.
-PASSWORD_CHANGE = Limit("password-change", 5, 5 * MINUTE_S)
+# Wrong passwords of whoever is signed in, by session.
+WRONG_PASSWORD_AGAIN = Limit("wrong.password-again", 5, 5 * MINUTE_S)
 
 # Wrong codes of mails, by the mail; as many as allauth takes one after the other.
 MAILED_CODE = Limit("mailed-code", 3, HOUR_S)

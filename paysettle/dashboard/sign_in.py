@@ -123,9 +123,7 @@ def set_up_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     if request.method == "POST":
         try:
             session_id = browser_sessions.require(request).id
-            slot = throttles.take(throttling.WRONG_CODE, str(session_id))
             shown["codes"] = second_factors.add(by=user, secret=secret, code=_code(request), session_id=session_id)
-            throttles.give_back(slot)
             totp.clear_totp_secret(request)
             browser_sessions.renew(request, second_factor=True)
             return TemplateResponse(request, "dashboard/set_up_second_factor.html", shown)

@@ -23,7 +23,7 @@ from django.core.exceptions import ValidationError
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 
-from paysettle.api import peer, problems
+from paysettle.api import peer, problems, throttling
 from paysettle.identity import browser_sessions, mail_throttle, pending_sign_in, sign_in_attempts
 from paysettle.identity.addresses import HOW_TO_WRITE_IT, is_one_mailbox
 from paysettle.identity.models import User
@@ -33,7 +33,7 @@ from paysettle.identity.operations.handles import HandleLookalike, HandleTaken
 from paysettle.identity.operations.sessions import PasswordChangedMeanwhile
 from paysettle.identity.passwords import check_new_password
 from paysettle.identity.standing import SecondFactorRequired
-from paysettle.kernel import encryption, identifiers
+from paysettle.kernel import encryption, identifiers, throttles
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.throttles import Throttled
 
@@ -163,6 +163,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if user is not None:
             sign_in_attempts.succeeded(slots, address=address, user_id=user.id)
         return user
+
+    def reauthenticate(self, user: User, password: str) -> bool:
+        """Tell whether it is the password of whoever is signed in; a wrong one counts for the session alone.
+
+        So nobody who fails to sign in, and no other session, keeps a person from showing once more who they are.
+        Raises SessionEnded, Throttled.
+        """
+        slot = throttles.take(throttling.WRONG_PASSWORD_AGAIN, str(browser_sessions.require(self.request).id))
+        right: bool = user.check_password(password)
+        if right:
+            sign_in_attempts.succeeded([slot], address=peer.address_of(self.request), user_id=user.id)
+        return right
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]

@@ -1,4 +1,8 @@
-"""How many mails somebody gets because anybody asked for them, whether or not the address belongs to somebody."""
+"""How many mails somebody gets because anybody asked for them, whether or not the address belongs to somebody.
+
+Only where its owner has signed in before more is allowed, for them to reset their password whoever else asks for it;
+decision 17 names the price.
+"""
 
 from django.http import HttpRequest
 

@@ -8,7 +8,8 @@ person goes on signing in from where they did before; a new place can be made kn
 An account is counted by the name that was typed: counting the names of a person together would tell which address goes
 with which handle. Where somebody has signed in before is known of the person, by whichever name.
 
-An attempt is counted before the password is looked at, and uncounted when it was right.
+An attempt is counted before the password is looked at, and uncounted when it was right. Whoever is signed in shows
+their password once more by another count, that of their session (`adapters.py`).
 """
 
 from datetime import timedelta

@@ -13,9 +13,12 @@ from paysettle.identity.models import LoginSession, User
 from paysettle.identity.operations import staff
 from paysettle.identity.roles import StaffRole
 from paysettle.identity.step_up import StepUpRequired
+from paysettle.kernel import throttles
+from paysettle.kernel.throttles import Slot
 from paysettle.ledger import accounts
 from tests.codes import code_of
 from tests.people import Person, person
+from tests.throttled import as_in_production
 
 CODE = reverse("admin:second_factor")
 AN_HOUR = timedelta(hours=1)
@@ -67,6 +70,29 @@ def test_a_code_leads_back_and_gives_the_session_another_key() -> None:
     assert browser.get(page).status_code == 200
     browser.post(page, {"role": "auditor", "reason": "joins"})
     assert User.objects.get(id=ana.user.id).staff_role == "auditor"
+
+
+def wrong_codes() -> tuple[list[int], int]:
+    """Enter wrong codes in one session and the right one in another of the same person; return all statuses."""
+    boss, stolen = long_signed_in()
+    own = browser_of(boss)
+    an_hour_later(boss)
+    page = change_pages(boss)[0]
+    with as_in_production():
+        statuses = [stolen.post(CODE, {"code": "000000", "next": page}).status_code for _ in range(6)]
+        return statuses, own.post(CODE, {"code": code_of(boss.user), "next": page}).status_code
+
+
+def test_wrong_codes_count_for_the_session_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Controls: nothing is counted; all is counted for whoever it may be."""
+    assert wrong_codes() == ([403] * 5 + [429], 302)
+    take = throttles.take
+    with monkeypatch.context() as patch:
+        patch.setattr(throttles, "take", lambda _limit, _subject: Slot(b""))
+        assert wrong_codes() == ([403] * 6, 302)
+    with monkeypatch.context() as patch:
+        patch.setattr(throttles, "take", lambda limit, _subject: take(limit, "anybody"))
+        assert wrong_codes() == ([403] * 5 + [429], 429)
 
 
 def test_looking_needs_no_code() -> None:

@@ -6,6 +6,7 @@ document; where a session must show once more who is there, allauth's own answer
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter as get_account_adapter
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import Login
@@ -83,6 +84,16 @@ class CodeAgainInput(_SpendingTheCode, inputs.ReauthenticateInput):  # type: ign
         return str(browser_sessions.require(request_context.request).id)
 
 
+class PasswordChangeInput(account_inputs.ChangePasswordInput):  # type: ignore[misc]
+    """The password that a person has, and the one they want."""
+
+    def clean_current_password(self) -> str:
+        current: str = self.cleaned_data["current_password"]
+        if not get_account_adapter().reauthenticate(self.user, current):
+            raise get_account_adapter().validation_error("enter_current_password")
+        return current
+
+
 class SignInView(Refusing, account.LoginView):  # type: ignore[misc]
     """The first step of a sign-in."""
 
@@ -141,9 +152,10 @@ class PasswordAgainView(Refusing, account.ReauthenticateView):  # type: ignore[m
 class PasswordChangeView(Refusing, account.ChangePasswordView):  # type: ignore[misc]
     """A change of password, by a session that has shown recently who is there, before any password is compared."""
 
+    input_class = PasswordChangeInput
+
     def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         raise_if_reauthentication_required(request, app="allauth.account")
-        throttles.take(throttling.PASSWORD_CHANGE, str(browser_sessions.require(request).id))
         done: HttpResponseBase = super().handle(request, *args, **kwargs)
         return done
 

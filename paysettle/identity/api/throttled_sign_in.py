@@ -29,7 +29,7 @@ LIMITS: dict[str, Limit] = {
 MAILS = {"auth/signup", "auth/password/request"}
 """What sends a mail to the address in the body; other mails with codes the adapter counts (`mail_throttle.py`)."""
 
-CHECKS_A_CODE_BY_GET = "auth/password/reset"
+CHECK_A_CODE_BY_GET = {"auth/email/verify", "auth/password/reset"}
 
 
 class ThrottledSignIn:
@@ -50,7 +50,7 @@ class ThrottledSignIn:
         if not route.startswith(_ROUTE):
             return None
         address = route.removeprefix(_ROUTE)
-        if request.method in {"GET", "HEAD", "OPTIONS"} and address != CHECKS_A_CODE_BY_GET:
+        if request.method in {"GET", "HEAD", "OPTIONS"} and address not in CHECK_A_CODE_BY_GET:
             return None
         try:
             place = peer.network_of(peer.address_of(request))

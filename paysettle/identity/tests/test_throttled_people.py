@@ -7,14 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.utils import is_mfa_enabled
 from django.utils import timezone
 
 from paysettle.api import throttling
+from paysettle.identity.adapters import AccountAdapter
 from paysettle.identity.api.allauth_views import CodeAgainInput, CodeInput
 from paysettle.identity.models import LoginSession
 from paysettle.identity.operations import sessions
 from paysettle.identity.roles import Permission, Role
-from paysettle.identity.tests.app_client import AUTH, App
+from paysettle.identity.tests.app_client import AUTH, Answer, App
 from paysettle.identity.tests.attempts import WRONG, address, app_at, email, invite, without
 from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import identifiers, throttles
@@ -198,57 +201,75 @@ def test_what_is_allowed_by_default_leaves_room_for_a_busy_payer() -> None:
     assert (throttling.PAYMENTS.rate_per_s, throttling.PAYMENTS.burst) == (50, 200)
 
 
-def signed_in(who: Person, *, with_code: bool = False) -> App:
-    app = app_at(address())
+def signed_in(who: Person, place: str) -> App:
+    app = app_at(place)
     app.sign_in(username=who.handle)
-    if with_code:
+    if is_mfa_enabled(who.user):
         assert app.enter_code(code_of(who.user)).status == 200
     return app
 
 
-def change_password(app: App) -> int:
+def change_password(app: App) -> Answer:
     body = {"current_password": WRONG, "new_password": "x" * 20}
-    return app.call("POST", f"{AUTH}/account/password/change", body).status
+    return app.call("POST", f"{AUTH}/account/password/change", body)
 
 
-def enter_code_again(app: App) -> int:
-    return app.call("POST", f"{AUTH}/auth/2fa/reauthenticate", {"code": "000000"}).status
+def show_password_again(app: App) -> Answer:
+    return app.show_password_again(WRONG)
 
 
-def show_password_again(app: App) -> int:
-    return app.show_password_again(WRONG).status
+def show_code_again(app: App) -> Answer:
+    return app.show_code_again("000000")
 
 
-@pytest.mark.parametrize("attempt", [change_password, enter_code_again, show_password_again])
-def test_wrong_ones_in_one_session_keep_no_other_from_showing_who_is_there(attempt: Callable[[App], int]) -> None:
-    """Whoever has got hold of one session would keep its owner, by wrong codes, from ending it."""
-    ana = person("ana")
-    by_code = attempt is enter_code_again
-    if by_code:
+AGAIN = [change_password, show_password_again, show_code_again]
+
+
+def five_wrong_ones_in_one_session_and_one_in_another(attempt: Callable[[App], Answer]) -> list[int]:
+    """Try in two sessions of one person at one place, then show who is there in the second, and by a new sign-in."""
+    ana, place = person("ana"), address()
+    if attempt is show_code_again:
         give_second_factor(ana.user)
-    stolen, own = signed_in(ana, with_code=by_code), signed_in(ana, with_code=by_code)
-    assert [attempt(stolen) for _ in range(6)] == [400] * 5 + [429]
-    assert attempt(own) == 400
-    if by_code:
-        assert signed_in(ana).enter_code(code_of(ana.user)).status == 200
-        again = {"code": code_of(ana.user)}
-        assert own.call("POST", f"{AUTH}/auth/2fa/reauthenticate", again).status == 200
-    else:
-        assert own.show_password_again().status == 200
+    stolen, own = signed_in(ana, place), signed_in(ana, place)
+    statuses = [attempt(device).status for device in [*[stolen] * 6, own]]
+    if attempt is show_code_again:
+        return [*statuses, own.show_code_again(code_of(ana.user)).status]
+    return [*statuses, own.show_password_again().status]
 
 
-def test_control_counted_for_the_person_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    ana = person("ana")
-    give_second_factor(ana.user)
+@pytest.mark.parametrize("attempt", AGAIN)
+def test_wrong_ones_in_one_session_keep_no_other_from_showing_who_is_there(attempt: Callable[[App], Answer]) -> None:
+    """Whoever has got hold of one session would keep its owner, by wrong ones, from ending it."""
+    assert five_wrong_ones_in_one_session_and_one_in_another(attempt) == [400] * 5 + [429, 400, 200]
+
+
+@pytest.mark.parametrize("attempt", AGAIN)
+def test_control_counted_for_the_person_they_do(
+    attempt: Callable[[App], Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(CodeAgainInput, "counted_for", CodeInput.counted_for)
-    stolen, own = signed_in(ana, with_code=True), signed_in(ana, with_code=True)
-    assert [enter_code_again(device) for device in [*[stolen] * 5, own]] == [400] * 5 + [429]
+    monkeypatch.setattr(AccountAdapter, "reauthenticate", DefaultAccountAdapter.reauthenticate)
+    assert five_wrong_ones_in_one_session_and_one_in_another(attempt) == [400] * 5 + [429] * 3
 
 
-def test_changes_of_a_password_say_how_long_to_wait() -> None:
-    app = signed_in(person("ana"))
-    body = {"current_password": WRONG, "new_password": "x" * 20}
-    for _ in range(5):
-        change_password(app)
-    refused = app.call("POST", f"{AUTH}/account/password/change", body)
-    assert (refused.status, refused.code, refused.headers["Retry-After"]) == (429, "throttled", "300")
+@pytest.mark.parametrize("attempt", AGAIN)
+def test_control_without_the_throttle_they_go_on(attempt: Callable[[App], Answer]) -> None:
+    with without(throttling.WRONG_PASSWORD_AGAIN), without(throttling.WRONG_CODE):
+        assert five_wrong_ones_in_one_session_and_one_in_another(attempt) == [400] * 7 + [200]
+
+
+def test_strangers_who_fail_to_sign_in_keep_nobody_who_has_from_showing_their_password_again() -> None:
+    ana = person("ana")
+    app = signed_in(ana, address())
+    for _ in range(throttling.WRONG_TO_ACCOUNT.most):
+        app_at(address()).sign_in(WRONG, email=ana.email)
+    app._client.defaults["REMOTE_ADDR"] = address()
+    assert app_at(address()).sign_in(email=ana.email).status == 429
+    assert app.show_password_again().status == 200
+
+
+def test_a_wrong_password_again_says_how_long_to_wait() -> None:
+    app = signed_in(person("ana"), address())
+    answers = [attempt(app) for attempt in [change_password, show_password_again] * 3]
+    assert [answer.status for answer in answers] == [400] * 5 + [429]
+    assert (answers[5].code, answers[5].headers["Retry-After"]) == ("throttled", "300")

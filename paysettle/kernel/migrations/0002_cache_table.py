@@ -1,4 +1,4 @@
-"""The table of Django's database cache, in which throttles count (see CACHES in the settings)."""
+"""The table of Django's database cache (see CACHES in the settings)."""
 
 from django.core.management import call_command
 from django.db import migrations

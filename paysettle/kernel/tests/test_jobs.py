@@ -51,6 +51,33 @@ def test_a_due_job_is_done_and_then_waits_for_its_next_time(monkeypatch: pytest.
     assert (found.attempts, found.last_error) == (0, "")
 
 
+def test_a_job_that_nobody_knows_yet_becomes_due_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = Job(f"test.{next(_numbers)}", "* * * * *", lambda _fence: False)
+    assert [run([new], monkeypatch) for _ in range(3)] == [False, True, False]
+    assert row(new).last_done_at is not None
+
+
+def test_who_has_nothing_to_do_looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many jobs there are. Control: each that is due is looked at by itself."""
+    made = [job() for _ in range(5)]
+    looks: list[object] = []
+    do = transactions.run
+
+    def noted(work: Any) -> Any:
+        looks.append(work)
+        return do(work)
+
+    monkeypatch.setattr(transactions, "run", noted)
+    while run(made, monkeypatch):
+        pass
+    looks.clear()
+    assert run(made, monkeypatch) is False
+    assert len(looks) == 1
+    monkeypatch.setattr(jobs, "_seemingly_due", jobs.registered)
+    assert run(made, monkeypatch) is False
+    assert len(looks) == 6
+
+
 def test_a_job_with_more_to_do_goes_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     left = iter([True, True, False])
     one = job(lambda _fence: next(left))
