@@ -58,7 +58,10 @@ os.environ.pop("REDIS_URL", None)
 def pytest_configure(config: pytest.Config) -> None:
     """Describe the markers."""
     config.addinivalue_line("markers", "money: also runs on MySQL")
-    config.addinivalue_line("markers", "once: needs no database; runs beside SQLite alone")
+    config.addinivalue_line(
+        "markers", "once(database): one is enough: SQLite, or the one that is named, if it is there"
+    )
+    config.addinivalue_line("markers", "early: reads all that there is, and comes while that is little")
     config.addinivalue_line("markers", "long: only in `make test-long`")
 
 
@@ -90,15 +93,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
     for item in items:
-        for_this = KIND == "sqlite" or (KIND == "mariadb" and not item.get_closest_marker("once"))
-        for_this = for_this or (KIND == "mysql" and item.get_closest_marker("money") is not None)
+        once = item.get_closest_marker("once")
+        if once:
+            for_this = next((name for name in once.args if f"TEST_{name.upper()}_URL" in os.environ), "sqlite") == KIND
+        else:
+            for_this = KIND != "mysql" or item.get_closest_marker("money") is not None
         if item.get_closest_marker("long") and not os.environ.get("TEST_LONG"):
             for_this = False
         (kept if for_this else dropped).append(item)
         if MISSING:
             item.add_marker(pytest.mark.skip(reason=f"{KIND}: {MISSING}"))
     config.hook.pytest_deselected(items=dropped)
-    items[:] = kept
+    items[:] = sorted(kept, key=lambda item: item.get_closest_marker("early") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.server import free_port
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.once("mysql")
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 300

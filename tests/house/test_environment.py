@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.once("mysql")
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -20,6 +20,8 @@ from tests.permissions.callers import Cast, cast, signed_in
 from tests.permissions.requests import REQUESTS, Request
 from tests.permissions.tables import Contents, changes, contents
 
+pytestmark = pytest.mark.early
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "FROB", "post", "Get")
 PATHS = {
     path: {operation.method for operation in OPERATIONS.values() if operation.path == path}

@@ -26,7 +26,7 @@ from tests.people import Person, deposit, pay, person
 from tests.settle import approve as approve_settlement
 from tests.settle import ask
 
-pytestmark = pytest.mark.money
+pytestmark = [pytest.mark.money, pytest.mark.early]
 
 PAYMENTS = 500_000 if os.environ.get("TEST_LONG") else 50_000
 """Each has two entries."""

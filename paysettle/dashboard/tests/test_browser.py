@@ -20,7 +20,7 @@ SITE_PAGES = ["/", "/errors", "/api/docs/"]
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.once,
+    pytest.mark.once("mysql"),
     pytest.mark.skipif(not CHROMIUM, reason=f"Chromium: {MISSING}"),
 ]
 

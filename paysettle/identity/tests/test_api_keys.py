@@ -419,14 +419,12 @@ def _tell(first: str, second: str) -> bool:
     return timing.differ(itertools.repeat((partial(look, first), partial(look, second))), clock=time.thread_time)
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("why", ["revoked", "expired", "malformed", "of a known id"])
 def test_every_wrong_key_takes_as_long(why: str) -> None:
     keys = wrong_keys(person("ana"))
     assert not _tell(keys["unknown"], keys[why])
 
 
-@pytest.mark.once
 def test_control_a_planted_difference_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = wrong_keys(person("ana"))
     read = known._read

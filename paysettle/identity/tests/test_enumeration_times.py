@@ -1,8 +1,9 @@
 """No door does more or less because an address belongs to somebody.
 
 Known and unknown addresses are asked about in turn, and their times compared at the median: processor time, which
-on SQLite is all there is but the disk. Passwords are hashed cheaply here, in either case: with the real hash, noise
-would hide what else is done (that strangers' passwords are hashed too, `test_enumeration.py` shows).
+on SQLite is all there is but the disk, and with a server the part of the one who asks. Passwords are hashed cheaply
+here, in either case: with the real hash, noise would hide what else is done (that strangers' passwords are hashed too,
+`test_enumeration.py` shows).
 """
 
 import itertools
@@ -23,8 +24,6 @@ from paysettle.identity.tests.people import person
 from tests import people as payers
 from tests import timing
 from tests.companies import company, send
-
-pytestmark = pytest.mark.once
 
 Door = Callable[[str], Any]
 

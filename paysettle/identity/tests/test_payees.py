@@ -198,13 +198,11 @@ def tells() -> bool:
     return timing.differ(pairs(), by_s=BOUND_S, clock=time.thread_time)
 
 
-@pytest.mark.once
 @pytest.mark.usefixtures("_without_end")
 def test_it_takes_as_long_for_nobody_as_for_somebody() -> None:
     assert not tells()
 
 
-@pytest.mark.once
 @pytest.mark.usefixtures("_without_end")
 def test_control_five_milliseconds_for_somebody_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: something is done for those alone who are there."""
