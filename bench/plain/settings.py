@@ -9,7 +9,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "paysettle.kernel",
     "paysettle.events",
-    "paysettle.identity",
+    "bench.plain.apps.People",
     "paysettle.ledger",
     "paysettle.payments",
 ]
