@@ -6,6 +6,7 @@ PY = .venv/bin/python
 DEMO_ENV = PAYSETTLE_DEMO=1 PAYSETTLE_VAR=var/demo PUBLIC_URL=http://127.0.0.1:$(PORT)
 # Each database is a worker of its own; every test that is for it runs on it.
 DATABASES = --dist=each --tx popen//env:TEST_DB=sqlite --tx popen//env:TEST_DB=mariadb --tx popen//env:TEST_DB=mysql
+SUITE = env TEST_BESIDE=mysql $(PY) -m pytest $(DATABASES) $(ARGS)
 
 .PHONY: help demo demo-reset run test test-long check fix lock docs bench bench-full
 
@@ -40,10 +41,10 @@ run: .venv/runtime
 		trap "kill $$worker $$serve 2>/dev/null; wait" EXIT; trap "exit 143" TERM HUP INT; wait $$serve
 
 test: .venv/dev
-	@$(PY) -m devservers run mariadb mysql kafka redis chromium -- $(PY) -m pytest $(DATABASES) $(ARGS)
+	@$(PY) -m devservers run mariadb mysql kafka redis chromium -- $(SUITE)
 
 test-long: .venv/dev
-	@TEST_LONG=1 $(PY) -m devservers run mariadb mysql kafka redis chromium -- $(PY) -m pytest $(DATABASES) $(ARGS)
+	@TEST_LONG=1 $(PY) -m devservers run mariadb mysql kafka redis chromium -- $(SUITE)
 	@$(PY) scripts/other_pythons.py
 
 check: .venv/dev

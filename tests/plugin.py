@@ -30,6 +30,9 @@ _SERVER = os.environ.get(f"TEST_{KIND.upper()}_URL", "")
 if KIND != "sqlite" and not _SERVER and not MISSING:
     MISSING = f"no server was started for {KIND}: run the tests with `make test`"
 
+BESIDE = {name for name in os.environ.get("TEST_BESIDE", "").split() if f"TEST_{name.upper()}_URL" in os.environ}
+"""What else this run tests on, and has."""
+
 FIRST_PEOPLE: list[str] = []
 """Who was there when the database had just been made."""
 
@@ -95,7 +98,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         once = item.get_closest_marker("once")
         if once:
-            for_this = next((name for name in once.args if f"TEST_{name.upper()}_URL" in os.environ), "sqlite") == KIND
+            for_this = (once.args[0] if {*once.args} & BESIDE else "sqlite") == KIND
         else:
             for_this = KIND != "mysql" or item.get_closest_marker("money") is not None
         if item.get_closest_marker("long") and not os.environ.get("TEST_LONG"):

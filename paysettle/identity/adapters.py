@@ -167,7 +167,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def reauthenticate(self, user: User, password: str) -> bool:
         """Tell whether it is the password of whoever is signed in; a wrong one counts for the session alone.
 
-        So nobody who fails to sign in, and no other session, keeps a person from showing once more who they are.
+        So no guesses at their account, and no other session, keep a person from showing once more who they are.
         Raises SessionEnded, Throttled.
         """
         slot = throttles.take(throttling.WRONG_PASSWORD_AGAIN, str(browser_sessions.require(self.request).id))

@@ -84,13 +84,14 @@ class JobRunner:
     name = "jobs"
 
     def step(self) -> bool:
-        """Do one piece of one due job; return whether there may be more."""
+        """Do one piece of each due job, so that none waits for all of another; return whether there may be more."""
+        busy = False
         for job in _seemingly_due():
             fence = claim(job)
             if fence is not None:
                 _do(job, fence)
-                return True
-        return False
+                busy = True
+        return busy
 
     def close(self) -> None:
         """Nothing is held between steps."""
@@ -109,13 +110,14 @@ def _seemingly_due() -> list[Job]:
 
 
 def claim(job: Job) -> Fence | None:
-    """Claim a job that is due and nobody's; None if it is not. A job that is new becomes due at its next time."""
+    """Claim a job that is due and nobody's; None if it is not. A job that is new becomes due at once."""
 
     def work(tx: Transaction) -> Fence | None:
         now = tx.read_clock()
         row = ScheduledJob.objects.filter(name=job.name).first()
         if row is None:
-            ScheduledJob.objects.create(name=job.name, next_run_at=now, held_until=now)
+            new = ScheduledJob(name=job.name, next_run_at=now, held_until=now)
+            ScheduledJob.objects.bulk_create([new], ignore_conflicts=True)  # another worker may have seen it, too
             return None
         if row.next_run_at > now or row.held_until > now:
             return None

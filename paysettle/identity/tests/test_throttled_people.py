@@ -17,7 +17,7 @@ from paysettle.identity.api.allauth_views import CodeAgainInput, CodeInput
 from paysettle.identity.models import LoginSession
 from paysettle.identity.operations import sessions
 from paysettle.identity.roles import Permission, Role
-from paysettle.identity.tests.app_client import AUTH, Answer, App
+from paysettle.identity.tests.app_client import AUTH, Answer, App, at_once
 from paysettle.identity.tests.attempts import WRONG, address, app_at, email, invite, without
 from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import identifiers, throttles
@@ -266,6 +266,35 @@ def test_strangers_who_fail_to_sign_in_keep_nobody_who_has_from_showing_their_pa
     app._client.defaults["REMOTE_ADDR"] = address()
     assert app_at(address()).sign_in(email=ana.email).status == 429
     assert app.show_password_again().status == 200
+    assert app_at(app._client.defaults["REMOTE_ADDR"]).sign_in(email=ana.email).status == 200, "known there since then"
+
+
+def test_right_passwords_shown_again_do_not_count() -> None:
+    app = signed_in(person("ana"), address())
+    assert [app.show_password_again().status for _ in range(7)] == [200] * 7
+
+
+def test_one_session_is_one_from_wherever_and_however_it_is_brought() -> None:
+    app = signed_in(person("ana"), address())
+    statuses = []
+    for n in range(6):
+        app._client.defaults["REMOTE_ADDR"] = address()
+        if n == 3:
+            assert app.show_password_again().status == 200, "the session has another key from now on"
+        if n % 2:
+            by_token = app_at(address())
+            body = {"password": WRONG}
+            bearer = {"Authorization": f"Bearer {app.access_token}"}
+            statuses.append(by_token.call("POST", f"{AUTH}/auth/reauthenticate", body, **bearer).status)
+        else:
+            statuses.append(show_password_again(app).status)
+    assert statuses == [400] * 5 + [429]
+
+
+def test_wrong_ones_at_once_are_all_counted() -> None:
+    app = signed_in(person("ana"), address())
+    answers = at_once(*[lambda: show_password_again(app) for _ in range(8)])
+    assert sorted(answer.status for answer in answers) == [400] * 5 + [429] * 3
 
 
 def test_a_wrong_password_again_says_how_long_to_wait() -> None:

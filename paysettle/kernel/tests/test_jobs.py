@@ -19,8 +19,8 @@ _numbers = itertools.count(1)
 
 
 def job(run: Any = lambda _fence: False) -> Job:
-    """Return a new job that is due now."""
-    made = Job(f"test.{next(_numbers)}", "* * * * *", run)
+    """Return a new job that is due now, and then once a year."""
+    made = Job(f"test.{next(_numbers)}", "0 0 1 1 *", run)
     assert jobs.claim(made) is None  # the first look only notes it
     return made
 
@@ -52,7 +52,7 @@ def test_a_due_job_is_done_and_then_waits_for_its_next_time(monkeypatch: pytest.
 
 
 def test_a_job_that_nobody_knows_yet_becomes_due_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    new = Job(f"test.{next(_numbers)}", "* * * * *", lambda _fence: False)
+    new = Job(f"test.{next(_numbers)}", "0 0 1 1 *", lambda _fence: False)
     assert [run([new], monkeypatch) for _ in range(3)] == [False, True, False]
     assert row(new).last_done_at is not None
 
@@ -82,6 +82,12 @@ def test_a_job_with_more_to_do_goes_on_at_once(monkeypatch: pytest.MonkeyPatch) 
     left = iter([True, True, False])
     one = job(lambda _fence: next(left))
     assert [run([one], monkeypatch) for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_job_with_more_to_do_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    long, short = job(lambda _fence: True), job()
+    assert run([long, short], monkeypatch) is True
+    assert row(short).last_done_at is not None
 
 
 def test_a_claimed_job_is_nobody_elses() -> None:
