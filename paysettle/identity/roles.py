@@ -1,8 +1,8 @@
 """What each role may do: one table, in plain Python.
 
-A person has one role in each party they act for; the party that the person is has them as its owner. A permission is
-named by what a person does. Every operation names the one that it needs: money asks inside the batch
-(`standing.Standing`), everything else when the caller is known (`standing.check`).
+A person has one role in each party they act for; the party that the person is has them as its owner: that is what a
+customer is. A permission is named by what a person does. Every operation names the one that it needs: money asks inside
+the batch (`standing.Standing`), everything else when the caller is known (`standing.check`).
 
 A member of staff has one staff role besides. It opens the staff's pages and nothing of the API; every page and every
 operation of staff names the staff permission that it needs (`operations/recording.check_staff`).
