@@ -89,9 +89,8 @@ def code_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     if request.method == "POST":
         try:
             counted_for = browser_sessions.require(request).id if again else user.pk
-            slot = throttles.take(throttling.WRONG_CODE, str(counted_for))
-            second_factors.spend(by=user, code=_code(request))
-            throttles.give_back(slot)
+            with throttles.counted_if_wrong(throttling.WRONG_CODE, str(counted_for)):
+                second_factors.spend(by=user, code=_code(request))
             if again:
                 browser_sessions.renew(request, second_factor=True)
             else:

@@ -103,10 +103,15 @@ def _seemingly_due() -> list[Job]:
     def look(tx: Transaction) -> set[str]:
         now = tx.read_clock()
         rows = ScheduledJob.objects.values_list("name", "next_run_at", "held_until")
-        return {name for name, next_run_at, held_until in rows if next_run_at > now or held_until > now}
+        return {name for name, next_run_at, held_until in rows if _waits(next_run_at, held_until, now)}
 
     waiting = transactions.run(look)
     return [job for job in registered() if job.name not in waiting]
+
+
+def _waits(next_run_at: datetime, held_until: datetime, now: datetime) -> bool:
+    """Tell whether a job is not due yet, or is somebody's."""
+    return next_run_at > now or held_until > now
 
 
 def claim(job: Job) -> Fence | None:
@@ -119,7 +124,7 @@ def claim(job: Job) -> Fence | None:
             new = ScheduledJob(name=job.name, next_run_at=now, held_until=now)
             ScheduledJob.objects.bulk_create([new], ignore_conflicts=True)  # another worker may have seen it, too
             return None
-        if row.next_run_at > now or row.held_until > now:
+        if _waits(row.next_run_at, row.held_until, now):
             return None
         until = now + timedelta(seconds=settings.WORKER_LEASE_S)
         mine = ScheduledJob.objects.filter(name=job.name, token=row.token)

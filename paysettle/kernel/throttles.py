@@ -116,6 +116,14 @@ def taken(*counted: tuple[Limit, str]) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def counted_if_wrong(limit: Limit, subject: str) -> Iterator[None]:
+    """Count an attempt before the block makes it, and uncount it if nothing is raised there; raise as `take` does."""
+    slot = take(limit, subject)
+    yield
+    give_back(slot)
+
+
 def give_back(*slots: Slot) -> None:
     """Uncount what turned out not to count, where it was counted."""
     for place in {slot.counted_in for slot in slots}:

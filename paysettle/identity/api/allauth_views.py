@@ -63,13 +63,12 @@ class _SpendingTheCode:
         return str(self.user.pk)
 
     def clean_code(self) -> str:
-        slot = throttles.take(throttling.WRONG_CODE, self.counted_for())
         code: str = self.cleaned_data["code"]
         try:
-            self.authenticator = second_factors.spend(by=self.user, code=code)
+            with throttles.counted_if_wrong(throttling.WRONG_CODE, self.counted_for()):
+                self.authenticator = second_factors.spend(by=self.user, code=code)
         except WrongCode:
             raise get_adapter().validation_error("incorrect_code") from None
-        throttles.give_back(slot)
         return code
 
 

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from django.test import override_settings
 
-from paysettle.identity.tests.app_client import AUTH, App
+from paysettle.identity.tests.app_client import AUTH, Answer, App
 from paysettle.identity.tests.people import Person
 from paysettle.kernel import throttles
 from paysettle.kernel.throttles import Limit, Slot
@@ -66,6 +66,12 @@ def sign_up(place: str, to: str) -> int:
 
 def ask_for_reset(place: str, to: str) -> int:
     return app_at(place).call("POST", f"{AUTH}/auth/password/request", {"email": to}).status
+
+
+def change_password(app: App) -> Answer:
+    """Try to change a password by a wrong one."""
+    body = {"current_password": WRONG, "new_password": "x" * 20}
+    return app.call("POST", f"{AUTH}/account/password/change", body)
 
 
 def invite(by: Company, victim: str) -> int:

@@ -18,7 +18,7 @@ from paysettle.identity.models import LoginSession
 from paysettle.identity.operations import sessions
 from paysettle.identity.roles import Permission, Role
 from paysettle.identity.tests.app_client import AUTH, Answer, App, at_once
-from paysettle.identity.tests.attempts import WRONG, address, app_at, email, invite, without
+from paysettle.identity.tests.attempts import WRONG, address, app_at, change_password, email, invite, without
 from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import identifiers, throttles
 from paysettle.kernel.throttles import Buckets, Limit
@@ -209,11 +209,6 @@ def signed_in(who: Person, place: str) -> App:
     return app
 
 
-def change_password(app: App) -> Answer:
-    body = {"current_password": WRONG, "new_password": "x" * 20}
-    return app.call("POST", f"{AUTH}/account/password/change", body)
-
-
 def show_password_again(app: App) -> Answer:
     return app.show_password_again(WRONG)
 
@@ -226,7 +221,7 @@ AGAIN = [change_password, show_password_again, show_code_again]
 
 
 def five_wrong_ones_in_one_session_and_one_in_another(attempt: Callable[[App], Answer]) -> list[int]:
-    """Try in two sessions of one person at one place, then show who is there in the second, and by a new sign-in."""
+    """Try in two sessions of one person at one place, then show who is there in the second."""
     ana, place = person("ana"), address()
     if attempt is show_code_again:
         give_second_factor(ana.user)

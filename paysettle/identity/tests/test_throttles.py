@@ -15,6 +15,7 @@ from paysettle.identity.tests.attempts import (
     address,
     app_at,
     ask_for_reset,
+    change_password,
     email,
     guess,
     invite,
@@ -38,6 +39,10 @@ def clock() -> Iterator[Clock]:
         yield found
 
 
+def guess_at_nobody(place: str) -> int:
+    return guess(f"nobody-{secrets.token_hex(4)}", place)
+
+
 def check_code(place: str) -> int:
     return app_at(place).call("GET", f"{AUTH}/auth/password/reset", **{"X-Password-Reset-Key": "AAAA-AAAA"}).status
 
@@ -48,11 +53,6 @@ def verify(place: str) -> int:
 
 def look_at_code(place: str) -> int:
     return app_at(place).call("GET", f"{AUTH}/auth/email/verify", **{"X-Email-Verification-Key": "AAAA-AAAA"}).status
-
-
-def change_password(place: str) -> int:
-    body = {"current_password": WRONG, "new_password": "x" * 20}
-    return app_at(place).call("POST", f"{AUTH}/account/password/change", body).status
 
 
 def refresh(place: str) -> int:
@@ -110,7 +110,7 @@ ATTACKS: dict[str, tuple[Limit, Attack]] = {
     "one account, rotating addresses": (throttling.WRONG_TO_ACCOUNT, on_one_account_from_everywhere),
     "many accounts, one address": (
         throttling.WRONG_FROM_ADDRESS,
-        from_one_address(lambda place: guess(f"nobody-{secrets.token_hex(4)}", place)),
+        from_one_address(guess_at_nobody),
     ),
     "sign-ups": (throttling.SIGN_UP, from_one_address(lambda place: sign_up(place, email()))),
     "mails by sign-up": (throttling.MAIL, on_one_mailbox(sign_up)),
@@ -118,8 +118,8 @@ ATTACKS: dict[str, tuple[Limit, Attack]] = {
     "mails by reset": (throttling.MAIL, on_one_mailbox(ask_for_reset)),
     "invitations by one": (throttling.MAIL_FROM_SENDER, by_one_inviter),
     "invitations by many": (throttling.MAIL, by_many_inviters),
-    "sign-ins": (throttling.SIGN_IN, from_one_address(lambda place: guess(f"nobody-{secrets.token_hex(4)}", place))),
-    "anything else": (throttling.OTHER_SIGN_IN, from_one_address(change_password)),
+    "sign-ins": (throttling.SIGN_IN, from_one_address(guess_at_nobody)),
+    "anything else": (throttling.OTHER_SIGN_IN, from_one_address(lambda place: change_password(app_at(place)).status)),
     "codes of resets": (throttling.RESET, from_one_address(check_code)),
     "codes of addresses": (throttling.CODE, from_one_address(verify)),
     "codes of addresses that are looked at": (throttling.CODE, from_one_address(look_at_code)),
