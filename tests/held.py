@@ -1,9 +1,11 @@
-"""Holding the database still, so that what waits for it can be looked at."""
+"""Holding the database still, or a row of it, so that what waits for it can be looked at."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection, connections, models, transaction
 
 from tests.plugin import KIND
 
@@ -16,3 +18,25 @@ def commits_held() -> Iterator[None]:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT position FROM event_head FOR UPDATE")
         yield
+
+
+@contextmanager
+def row_held(model: type[models.Model], id_: UUID) -> Iterator[None]:
+    """Let another connection hold the lock of a row for the length of a block."""
+    held, free = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            model._default_manager.select_for_update().get(pk=id_)
+            held.set()
+            free.wait(30)
+        connections.close_all()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(5)
+    try:
+        yield
+    finally:
+        free.set()
+        thread.join()

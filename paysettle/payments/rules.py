@@ -196,6 +196,11 @@ class Terms(NamedTuple):
         return self.captured_minor - self.refunded_minor
 
 
+def is_move_of(party_id: UUID, what: Verb, sides: Collection[UUID]) -> bool:
+    """Tell whether a move can be a party's at all: it is the system's, or the party is payer or payee (`sides`)."""
+    return STEPS[what].by is Side.SYSTEM or party_id in sides
+
+
 def check_move(terms: Terms, *, party_id: UUID, what: Verb, amount: Money | None) -> None:
     """Raise the first reason why a party may not make a move; what the ledger refuses comes later.
 
@@ -203,8 +208,10 @@ def check_move(terms: Terms, *, party_id: UUID, what: Verb, amount: Money | None
     wrong side, CurrencyMismatch, PaymentNotAuthorised or PaymentNotPending, NothingToRefund, RefundExceedsPayment.
     """
     step = STEPS[what]
+    if not is_move_of(party_id, what, (terms.payer_id, terms.payee_id)):
+        raise NotFound
     if step.by is not Side.SYSTEM:
-        if party_id != terms.payer_id and (party_id != terms.payee_id or terms.state in UNAPPROVED):
+        if party_id != terms.payer_id and terms.state in UNAPPROVED:
             raise NotFound
         if step.by is Side.PAYEE and party_id != terms.payee_id:
             raise NotThePayee

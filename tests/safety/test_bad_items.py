@@ -1,48 +1,24 @@
 """One bad item costs itself alone: a row that somebody holds, an item that always fails, a deadlock in a batch."""
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
-from uuid import UUID
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connection
 
 from paysettle.kernel import batch, transactions
 from paysettle.kernel.batch import run
 from paysettle.kernel.errors import DomainError
 from paysettle.kernel.lane import Lane
 from paysettle.ledger import accounts
+from paysettle.ledger.models import Account
 from paysettle.payments.operations.send import PaymentBook, send_payment
+from tests.held import row_held
 from tests.money import balance, books_are_right
 from tests.people import deposit, payment_order, person
 
 pytestmark = pytest.mark.money
-
-
-@contextmanager
-def locked(account: UUID) -> Iterator[None]:
-    """Let another connection hold the lock of an account for the length of a block."""
-    held, free = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT id FROM ledger_account WHERE id = %s FOR UPDATE", [account.bytes])
-            held.set()
-            free.wait(30)
-        connections.close_all()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait(5)
-    try:
-        yield
-    finally:
-        free.set()
-        thread.join()
 
 
 def test_a_locked_row_does_not_stall_the_lane() -> None:
@@ -52,7 +28,7 @@ def test_a_locked_row_does_not_stall_the_lane() -> None:
     for somebody in (ana, cem):
         deposit(somebody, 100)
     lane = Lane(queue_max=100, deadline_s=20)
-    with locked(accounts.wallet(ana.party_id, "EUR")):
+    with row_held(Account, accounts.wallet(ana.party_id, "EUR")):
         stuck = lane.submit(send_payment, payment_order(ana, ben, 10))
         time.sleep(0.2)
         others = [lane.submit(send_payment, payment_order(cem, dov, 1)) for _ in range(20)]
@@ -73,7 +49,7 @@ def test_a_row_that_stays_locked_costs_its_item_the_deadline() -> None:
     ana, ben = person("ana"), person("ben")
     deposit(ana, 100)
     lane = Lane(queue_max=100, deadline_s=3)
-    with locked(accounts.wallet(ana.party_id, "EUR")):
+    with row_held(Account, accounts.wallet(ana.party_id, "EUR")):
         error = lane.submit(send_payment, payment_order(ana, ben, 10)).exception(timeout=10)
     assert isinstance(error, DomainError)
     assert (error.status, error.retryable) == (503, True)
@@ -155,7 +131,7 @@ def test_control_without_skip_locked_everybody_waits() -> None:
         return run_transaction(work, **{**options, "skip_locked": False})
 
     run_transaction = transactions.run
-    with patch.object(transactions, "run", never_skips), locked(accounts.wallet(ana.party_id, "EUR")):
+    with patch.object(transactions, "run", never_skips), row_held(Account, accounts.wallet(ana.party_id, "EUR")):
         orders = [payment_order(ana, ben, 10), payment_order(cem, dov, 1)]
         outcomes = [lane.submit(send_payment, order) for order in orders]
         errors = [outcome.exception(timeout=15) for outcome in outcomes]

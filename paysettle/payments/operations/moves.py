@@ -39,6 +39,7 @@ from paysettle.payments.rules import (
     Terms,
     check_decision,
     check_move,
+    is_move_of,
 )
 
 _PAST = {
@@ -116,9 +117,12 @@ class MovePayment(Operation[PaymentMove]):
     prefix = "pay"
 
     def prepare(self, item: PaymentMove) -> _Wallets | None:
-        """Find the wallets and the hold of a payment, none of which ever changes; None if there is no such payment."""
+        """Find the wallets and the hold of a payment, none of which ever changes.
+
+        None if there is no such payment or it is others': strangers lock nothing of it, and their time does not tell.
+        """
         row = Payment.objects.filter(id=item.payment_id).values("payer_id", "payee_id", "currency", "hold_id").first()
-        if row is None:
+        if row is None or not is_move_of(item.party_id, item.what, (row["payer_id"], row["payee_id"])):
             return None
         payer, payee = (accounts.wallet(row[side], row["currency"]) for side in ("payer_id", "payee_id"))
         return _Wallets(payer, payee, row["currency"], row["hold_id"])
@@ -138,7 +142,7 @@ class RefundPayment(MovePayment):
 class _MoveBook(Book[PaymentMove]):
     def __init__(self, tx: Transaction, prepared: Sequence[tuple[PaymentMove, _Wallets | None]]) -> None:
         self._tx = tx
-        self._payments = _lock(tx, [item.payment_id for item, _ in prepared])
+        self._payments = _lock(tx, [item.payment_id for item, wallets in prepared if wallets is not None])
         self._wallets = {id(item): wallets for item, wallets in prepared}
         found = [wallets for _, wallets in prepared if wallets is not None]
         self._posting = Posting(

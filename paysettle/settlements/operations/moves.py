@@ -77,7 +77,8 @@ _NEEDED = {
 class _Plan:
     """What can be known of an order before its locks: the debtor of a request, the wallets its money would pass.
 
-    `exists` tells whether there is the settlement that a decision names.
+    `exists` tells whether there is the settlement that a decision names, for the party whose decision it is: strangers
+    lock nothing of it, and their time does not tell that it is there.
     """
 
     debtor_id: UUID | None
@@ -107,10 +108,11 @@ class MoveSettlement(Operation[Order]):
         if isinstance(item, SettlementRequest):
             return _Plan(people.find_party(item.debtor), {})
         legs = queries.legs_of([item.settlement_id]).get(item.settlement_id, [])
-        if item.what is not Verb.APPROVE:
-            return _Plan(None, {}, exists=bool(legs))
         places = {(party, leg.money.currency) for leg in legs for party in (leg.debtor_id, leg.creditor_id)}
-        return _Plan(None, {place: accounts.wallet(*place) for place in places}, exists=bool(legs))
+        exists = item.party_id in {party for party, _ in places}
+        if not exists or item.what is not Verb.APPROVE:
+            return _Plan(None, {}, exists=exists)
+        return _Plan(None, {place: accounts.wallet(*place) for place in places})
 
     def open(self, tx: Transaction, prepared: Sequence[tuple[Order, _Plan]]) -> "_SettlementBook":
         """Lock the settlements, then the wallets of those to be approved; read who may act."""
@@ -121,7 +123,7 @@ class _SettlementBook(Book[Order]):
     def __init__(self, tx: Transaction, prepared: Sequence[tuple[Order, _Plan]]) -> None:
         self._tx = tx
         self._plans = {id(item): plan for item, plan in prepared}
-        wanted = [item.settlement_id for item, _ in prepared if isinstance(item, SettlementDecision)]
+        wanted = [o.settlement_id for o, plan in prepared if isinstance(o, SettlementDecision) and plan.exists]
         self._settlements = _lock(tx, wanted)
         self._posting = Posting(tx, [account for _, plan in prepared for account in plan.wallets.values()])
         self._limits = Limits(
@@ -146,10 +148,12 @@ class _SettlementBook(Book[Order]):
         if isinstance(item, SettlementRequest):
             settlement = self._request(item)
             return self._move(settlement, item, Verb.REQUEST, State.REQUESTED, now)
-        found = self._settlements.get(item.settlement_id)
+        plan, found = self._plans[id(item)], self._settlements.get(item.settlement_id)
+        if not plan.exists:
+            raise NotFound
         if found is None:
-            raise RowLocked if self._plans[id(item)].exists else NotFound
-        self._posting.require(self._plans[id(item)].wallets.values())
+            raise RowLocked  # it is there, as `prepare` has seen
+        self._posting.require(plan.wallets.values())
         after = check_move(
             found.terms,
             party_id=item.party_id,

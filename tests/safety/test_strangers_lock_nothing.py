@@ -1,0 +1,97 @@
+"""Whoever has nothing to do with a payment or a settlement locks no row of it, and waits for none.
+
+So nobody keeps the parties from their money by asking for it, and the time of a refusal does not tell what there is.
+"""
+
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db.models import Model
+
+from paysettle.kernel import identifiers
+from paysettle.kernel.batch import Operation
+from paysettle.kernel.errors import DomainError
+from paysettle.kernel.idempotency import Item
+from paysettle.kernel.lane import Lane, lane
+from paysettle.ledger import accounts
+from paysettle.ledger.models import Account
+from paysettle.payments.lifecycle import Verb as PaymentVerb
+from paysettle.payments.models import Payment
+from paysettle.payments.operations.moves import MovePayment, PaymentMove, move_payment, refund_payment
+from paysettle.settlements.lifecycle import Verb as SettlementVerb
+from paysettle.settlements.models import Settlement, SettlementLeg
+from paysettle.settlements.operations.moves import MoveSettlement, SettlementDecision, move_settlement
+from tests.held import row_held
+from tests.moves import authorise, move_order
+from tests.orders import decision, request_order
+from tests.people import deposit, person
+from tests.plugin import KIND
+
+pytestmark = [
+    pytest.mark.money,
+    pytest.mark.skipif(KIND == "sqlite", reason="SQLite has no row locks"),
+]
+
+DEADLINE_S = 2
+
+OF_PAYMENTS = set(PaymentVerb) - {PaymentVerb.EXPIRE}
+OF_SETTLEMENTS = set(SettlementVerb) - {SettlementVerb.REQUEST}
+MOVES = sorted(OF_PAYMENTS) + sorted(OF_SETTLEMENTS)
+
+
+def told_to_a_stranger(what: PaymentVerb | SettlementVerb) -> str:
+    """Return the code that a stranger is answered while somebody holds what they name, and the wallet it pays from."""
+    ana, ben, eva = (person(name) for name in ("ana", "ben", "eva"))
+    deposit(ana, 10)
+    if isinstance(what, PaymentVerb):
+        payment = authorise(ana, ben, 10).document()["id"]
+        model: type[Model] = Payment
+        id_, operation = identifiers.parse("pay", payment), _operation(what)
+        order: Item = move_order(eva, what, payment)
+    else:
+        asked = lane.call(move_settlement, request_order(ben, ana, 10)).document()["id"]
+        model, id_, operation = Settlement, identifiers.parse("set", asked), move_settlement
+        order = decision(eva, what, id_)
+    with ExitStack() as stack:
+        waiting = stack.enter_context(closing(Lane(queue_max=10, deadline_s=DEADLINE_S)))
+        stack.enter_context(row_held(model, id_))
+        stack.enter_context(row_held(Account, accounts.wallet(ana.party_id, "EUR")))
+        error = waiting.submit(operation, order).exception(timeout=4 * DEADLINE_S)
+    assert isinstance(error, DomainError)
+    return error.code
+
+
+def _operation(what: PaymentVerb) -> Operation[Any]:
+    return refund_payment if what is PaymentVerb.REFUND else move_payment
+
+
+@pytest.mark.parametrize("what", MOVES)
+def test_a_stranger_waits_for_no_lock(what: PaymentVerb | SettlementVerb) -> None:
+    assert told_to_a_stranger(what) == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("operation", "what"), [(MovePayment, PaymentVerb.CAPTURE), (MoveSettlement, SettlementVerb.APPROVE)]
+)
+def test_control_with_the_locks_of_the_parties_a_stranger_waits(
+    operation: Any, what: PaymentVerb | SettlementVerb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: what an order needs is prepared without asking whose it is, and its rows are locked."""
+    prepare = operation.prepare
+
+    def for_anybody(self: Any, item: Any) -> Any:
+        return prepare(self, replace(item, party_id=_one_of_the_parties(item)))
+
+    monkeypatch.setattr(operation, "prepare", for_anybody)
+    assert told_to_a_stranger(what) != "not_found"
+
+
+def _one_of_the_parties(item: Any) -> UUID:
+    if isinstance(item, PaymentMove):
+        return Payment.objects.get(id=item.payment_id).payer_id
+    if isinstance(item, SettlementDecision):
+        return SettlementLeg.objects.get(settlement=item.settlement_id).debtor_id
+    return item.party_id  # type: ignore[no-any-return]
