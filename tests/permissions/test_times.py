@@ -1,22 +1,32 @@
-"""X1, the times: an id of somebody else is refused in the time that one of nobody's takes, at the median."""
+"""X1, the times: an id of somebody else is refused in the time that one of nobody's takes, at the median.
+
+The statements that either causes are compared, too: what a quiet machine does in no time a busy one does not.
+"""
 
 import itertools
+import re
 import time
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db.backends.utils import CursorWrapper
 
 from paysettle.kernel import identifiers
 from paysettle.payments import queries
 from paysettle.payments.models import Payment
+from paysettle.payments.operations import moves
 from tests import timing
 from tests.permissions.attack import TABLE, Attack, Server, ids_of, with_id
 from tests.permissions.callers import cast, signed_in
 from tests.permissions.requests import REQUESTS, Request
 
 BOUND_S = 0.002
+
+VALUES = re.compile(r"x?'[^']*'|\b\d+\b")
+"""What differs in each statement, where the values stand in its text."""
 
 BY_ID = [name for name in REQUESTS if TABLE.rows[name].foreign == "404 not_found"]
 
@@ -51,6 +61,45 @@ def _pairs(attack: Attack, name: str) -> Iterator[tuple[Request, Request]]:
 @pytest.mark.parametrize("name", BY_ID)
 def test_what_belongs_to_others_takes_no_other_time_than_nothing(name: str, attack: Attack) -> None:
     assert not tells(attack, name)
+
+
+def statements(attack: Attack, request: Request, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what the database is asked for the sake of a request, in whatever thread."""
+    said: list[str] = []
+    execute = CursorWrapper.execute
+
+    def noting(cursor: CursorWrapper, sql: str, params: Any = None) -> Any:
+        said.append(VALUES.sub("?", sql))
+        return execute(cursor, sql, params)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CursorWrapper, "execute", noting)
+        attack.server.send(request, signed_in(attack.everybody.theirs.owner))
+    assert said
+    return said
+
+
+def differing(attack: Attack, name: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the statements that only an id of others causes, or only one of nobody's."""
+    found: list[str] = []
+    for pair in _pairs(attack, name):
+        attack.server.send(pair[1], signed_in(attack.everybody.theirs.owner))  # what is found once is remembered
+        foreign, absent = (statements(attack, request, monkeypatch) for request in pair)
+        found += [sql for sql in foreign + absent if foreign.count(sql) != absent.count(sql)]
+    return found
+
+
+@pytest.mark.parametrize("name", BY_ID)
+def test_what_belongs_to_others_is_asked_for_as_nothing_is(
+    name: str, attack: Attack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert differing(attack, name, monkeypatch) == []
+
+
+def test_control_the_locks_of_others_are_noticed(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: a payment and its wallets are locked before it is asked whose they are."""
+    monkeypatch.setattr(moves, "is_move_of", lambda *_: True)
+    assert any("FROM ledger_account" in sql for sql in differing(attack, "withdraw_payment", monkeypatch))
 
 
 def test_control_five_milliseconds_for_what_is_there_are_noticed(
