@@ -15,6 +15,9 @@ from paysettle.identity.roles import Permission, Role, StaffPermission, StaffRol
 ANY_ROLE = "any"
 """What an operation needs that every member may do."""
 
+STAFF = "staff"
+"""Every member of staff, where a row differs from its scope."""
+
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 _HEAD = """\
@@ -48,8 +51,8 @@ class Row:
     """What the table says of one operation; `but` holds answers that differ from those of its scope."""
 
     scope: str
+    foreign: str
     needs: str | None = None
-    foreign: str | None = None
     but: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -69,9 +72,10 @@ class Table:
         """Return what a caller is told: "yes", "own", or a status with its code; None if there is no such call."""
         row = self.rows[operation]
         scope = self.scopes[row.scope]
-        said = row.but.get(caller) or scope.get(caller) or scope["otherwise"]
+        but = row.but.get(STAFF) if caller.startswith(f"{STAFF}_") else row.but.get(caller)
+        said = but or scope.get(caller) or scope["otherwise"]
         if said == "foreign":
-            said = row.foreign or ""
+            said = row.foreign
         elif said == "role":
             said = "yes" if self.allows(caller, row.needs) else "403 not_permitted"
         elif said in {"key", "no key"}:
@@ -151,17 +155,21 @@ def _callers(table: Table) -> Iterator[str]:
 
 
 def _operations(table: Table, found: list[Operation]) -> Iterator[str]:
-    """Show what is the same for all operations of a scope as one line, and what differs as columns."""
-    said = {caller: {table.expected(operation.name, caller) for operation in found} for caller in table.callers}
-    alike = [caller for caller, answers in said.items() if len(answers) == 1 and None not in answers]
-    columns = [caller for caller, answers in said.items() if len(answers) > 1]
-    for caller in alike:
-        yield f"- {caller}: {_shown(table.expected(found[0].name, caller))}"
+    """Show what is the same for all operations of a scope as lines, and what differs as columns."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for caller in table.callers:
+        answers = tuple(_shown(table.expected(operation.name, caller)) for operation in found)
+        alike.setdefault(answers, []).append(caller)
+    columns = {", ".join(callers): answers for answers, callers in alike.items()}
+    constant = {callers: answers[0] for callers, answers in columns.items() if len(set(answers)) == 1}
+    for callers, answer in constant.items():
+        yield f"- {callers}: {answer}"
+    varying = {callers: answers for callers, answers in columns.items() if callers not in constant}
     yield ""
-    yield "| " + " | ".join(["Operation", "Request", "Needs", *columns]) + " |"
-    yield "| --- " * (3 + len(columns)) + "|"
-    for operation in found:
-        cells = [_shown(table.expected(operation.name, caller)) for caller in columns]
+    yield "| " + " | ".join(["Operation", "Request", "Needs", *varying]) + " |"
+    yield "| --- " * (3 + len(varying)) + "|"
+    for number, operation in enumerate(found):
+        cells = [answers[number] for answers in varying.values()]
         needs = table.rows[operation.name].needs or "-"
         yield "| " + " | ".join([operation.name, f"`{operation.method} {operation.path}`", needs, *cells]) + " |"
 
@@ -203,9 +211,7 @@ def _of_scopes(table: Table) -> Iterator[str]:
 
 def _of_rows(table: Table) -> Iterator[str]:
     for name, row in table.rows.items():
-        if not row.but.keys() <= table.callers.keys():
+        if not row.but.keys() <= table.callers.keys() | {STAFF}:
             yield f"The row of {name} names callers that do not exist."
         if row.scope not in table.scopes or (row.needs not in {None, ANY_ROLE} and row.needs not in table.permissions):
             yield f"The row of {name} names a scope or a permission that does not exist."
-        if (row.needs is None) != (row.foreign is None):
-            yield f"The row of {name} must say both what it needs and what foreign ids are answered with, or neither."
