@@ -5,22 +5,29 @@ it offers: 405, with the methods that it has. Nothing of this changes a row of a
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
 
+import orjson
 import pytest
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
+from paysettle.identity import session_keys
 from paysettle.identity.api import strict_bodies
 from paysettle.identity.api.sign_in_schema import ABSENT
+from paysettle.identity.tests.app_client import App
 from paysettle.web.entrances import ordinary
 from tests.http import InProcess
 from tests.people import person
 from tests.permissions.attack import OPERATIONS, Server
 from tests.permissions.callers import Cast, cast, signed_in
 from tests.permissions.requests import REQUESTS, Request
+from tests.permissions.sign_in import OF_A_SESSION, OF_ANYBODY, Signing, device
 from tests.permissions.tables import Contents, changes, contents
+from tests.server import Reply
 
-pytestmark = pytest.mark.early
+pytestmark = [pytest.mark.early, pytest.mark.usefixtures("quick_hashes")]
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "FROB", "post", "Get")
 PATHS = {
@@ -28,7 +35,10 @@ PATHS = {
     for path in {operation.path for operation in OPERATIONS.values()}
 }
 OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
+KEYS = ("X-Email-Verification-Key", "X-Password-Reset-Key")
 SUFFIXES = ("/", ".json", ".api", "/.json", ";a=b", "%00", "%2e", "/.", "//")
+KEEPS_WHEN_READ = ("activate_totp", "reset_password")
+"""Where a GET of the same address keeps something in the session: a secret on offer, how often a code was looked at."""
 PAGES = {
     "": "the start page",
     "errors": "the catalogue of errors",
@@ -44,20 +54,51 @@ PAGES = {
 """What is for anybody to read, beside the API. Everything under `admin/` is in tests of the staff's pages."""
 
 
+@dataclass(frozen=True, slots=True)
+class Good:
+    """A request, and the headers of who may send it."""
+
+    request: Request
+    headers: dict[str, str]
+
+    @classmethod
+    def signing(cls, sent: Signing, app: App) -> Self:
+        """Return what a device sends to sign in, or where it is signed in."""
+        key = (sent.body or {}).get("key")  # where it is looked at by GET, it is in a header
+        headers = {**dict(sent.headers), **(dict.fromkeys(KEYS, key) if key else {})}
+        if app.session_token:
+            headers["X-Session-Token"] = app.session_token
+        return cls(Request(sent.method, sent.path, sent.body), headers)
+
+
 class Prepared:
     """A good request for each address, made by whoever may send it, and the tables before anything else is sent."""
 
     def __init__(self) -> None:
         self.server = Server()
         self.everybody: Cast = cast()
-        self.good = {name: made(self.everybody.ours) for name, made in REQUESTS.items()}
-        self.headers = signed_in(self.everybody.ours.owner)
+        owner = signed_in(self.everybody.ours.owner)
+        self.good = {name: Good(made(self.everybody.ours), owner) for name, made in REQUESTS.items()}
+        for name, made in OF_A_SESSION.items():
+            on = device("ana")
+            self.good[name] = Good.signing(made(on), on.app)
+        for name, knock in OF_ANYBODY.items():
+            self.good[name] = Good.signing(knock(door := App()), door)
         self.before: Contents = contents()
 
-    def request(self, path: str) -> Request:
-        """Return the good request of an address; allauth's have nothing in them that varies."""
-        names = [name for name, operation in OPERATIONS.items() if operation.path == path and name in self.good]
-        return self.good[names[0]] if names else Request("GET", path, {})
+    def send(self, name: str, method: str, *, suffix: str = "", **headers: str) -> Reply:
+        """Send the good request of an operation by a method, with something behind its address."""
+        good = self.good[name]
+        said = Request(method, good.request.path + suffix, good.request.body, good.request.if_match)
+        return self.server.send(said, {**good.headers, **headers})
+
+    def session_row(self, name: str) -> str:
+        """Return the key of the row that holds the session of an operation of signing in."""
+        return session_keys.row_key(session_keys.digest(self.good[name].headers["X-Session-Token"]))
+
+    def at(self, path: str, method: str) -> Reply:
+        """Send a good request of an address by a method."""
+        return self.send(next(name for name, operation in OPERATIONS.items() if operation.path == path), method)
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +108,11 @@ def prepared() -> Prepared:
 
 def findings(prepared: Prepared, path: str) -> Iterator[str]:
     """Ask an address with every method that it does not have."""
-    good, has = prepared.request(path), PATHS[path]
+    has = PATHS[path]
     for method in METHODS:
         if method in has or (method == "HEAD" and "GET" in has):
             continue
-        reply = prepared.server.send(Request(method, good.path, good.body, good.if_match), prepared.headers)
+        reply = prepared.at(path, method)
         allowed = set(reply.headers.get("Allow", "").split(", "))
         if reply.status != 405 or allowed - {"HEAD", "OPTIONS"} != has:
             yield f"{method} is told {reply.status}, with {sorted(allowed)} allowed"
@@ -82,30 +123,41 @@ def test_a_method_that_an_address_does_not_have_is_refused(prepared: Prepared, p
     assert list(findings(prepared, path)) == []
 
 
-@pytest.mark.parametrize("name", [name for name in REQUESTS if OPERATIONS[name].method == "POST"])
+@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.method == "POST"])
 @pytest.mark.parametrize("override", [*OVERRIDES, "_method"])
 def test_no_get_becomes_a_post(prepared: Prepared, name: str, override: str) -> None:
-    good = prepared.good[name]
-    told = {override: "POST"} if override != "_method" else {}
-    path = f"{good.path}?_method=POST" if override == "_method" else good.path
-    reply = prepared.server.send(Request("GET", path, good.body, good.if_match), {**prepared.headers, **told})
-    # Where the address can be read it is read, or the parameter is none that the list knows.
-    assert reply.status in ({200, 422} if "GET" in PATHS[_path(name)] else {405})
+    plain = prepared.send(name, "GET").status
+    if override == "_method":
+        told, as_plain = (
+            prepared.send(name, "GET", suffix="?_method=POST").status,
+            {plain, 422},
+        )  # a parameter of no list
+    else:
+        told, as_plain = prepared.send(name, "GET", **{override: "POST"}).status, {plain}
+    assert told in as_plain
+    assert (plain == 405) == ("GET" not in PATHS[_path(name)])
 
 
-@pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_an_address_with_something_behind_it_is_another(prepared: Prepared, name: str) -> None:
-    good = prepared.good[name]
     for suffix in SUFFIXES:
-        reply = prepared.server.send(
-            Request(good.method, good.path + suffix, good.body, good.if_match), prepared.headers
-        )
-        assert reply.status in {404, 405}, suffix
+        assert prepared.send(name, OPERATIONS[name].method, suffix=suffix).status in {404, 405}, suffix
 
 
 def test_nothing_was_done(prepared: Prepared) -> None:
-    """After all of the above, and in whatever order: every row of every table is as it was."""
-    assert changes(prepared.before, contents()) == {}
+    """After all of the above, and in whatever order: every row of every table is as it was, but what reading keeps."""
+    differing = changes(prepared.before, contents())
+    before, after = differing.pop("mfa_authenticator", ([], []))
+    assert [_without_view(row) for row in before] == [_without_view(row) for row in after]
+    gone, come = differing.pop("django_session", ([], []))
+    assert {row[0] for row in gone + come} <= {prepared.session_row(name) for name in KEEPS_WHEN_READ}
+    assert len(gone) == len(come)
+    assert differing == {}
+
+
+def _without_view(row: tuple[Any, ...]) -> list[Any]:
+    """Return a second factor but for the time at which its recovery codes were first looked at."""
+    return [{**orjson.loads(cell), "viewed_at": None} if str(cell).startswith("{") else cell for cell in row]
 
 
 def test_every_address_is_an_operation_or_a_page_for_anybody() -> None:
@@ -126,6 +178,8 @@ def test_control_without_our_check_allauth_reads_the_body_of_any_method(
     prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(strict_bodies, "_methods", lambda _view_class: METHODS)
+    good = prepared.good["change_password"]
+    monkeypatch.setitem(prepared.good, "change_password", Good(good.request, prepared.good["me"].headers))
     assert any(finding.startswith("DELETE is told 410") for finding in findings(prepared, _path("change_password")))
 
 
