@@ -57,9 +57,9 @@ def new_handle() -> str:
     return f"firm-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def company(owner: Person) -> Company:
+def company(owner: Person, legal_name: str = "Padaria Central, Lda.") -> Company:
     """Let somebody make a company; its handle is unique."""
-    said = Registration(legal_name="Padaria Central, Lda.", country="PT", registration_number="PT 501 234")
+    said = Registration(legal_name=legal_name, country="PT", registration_number="PT 501 234")
     made = organisations.create(by=owner.caller, handle=new_handle(), registration=said)
     return Company(made.party, owner)
 

@@ -3,9 +3,9 @@
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
 
@@ -23,6 +23,9 @@ TABLE = documents.access_table()
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in operations(openapi.DOCUMENT)}
 STRANGERS = ("other_person", "other_organisation")
 ID = re.compile(r"\b[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}\b")
+PARTIES = {"payee", "debtor", "party"}
+"""The fields of an order that name a party, by its handle or its id."""
+NAMED = re.compile(rf'("(?:{"|".join(PARTIES)})":)"[^"]*"')
 OF_THE_REQUEST = {"request_id", "instance"}
 """What differs in each answer."""
 
@@ -54,6 +57,17 @@ class Attack:
         """Try an operation as every kind of caller."""
         return [*self._members(name), *self._others(name), *self._mixed(name)]
 
+    def named(self, name: str) -> Iterator[str]:
+        """Let somebody name us by our id, as anybody may who knows it, and then a party that there is not."""
+        ours, theirs = self.everybody.ours, self.everybody.theirs
+        headers = signed_in(theirs.owner)
+        told = self.server.send(naming(REQUESTS[name](theirs), ours.owner.party), headers)
+        yield from self._judged(name, "who names us", "other_organisation", told, {ours.canary})
+        absent = identifiers.show("par", identifiers.new())
+        nobody = self.server.send(naming(REQUESTS[name](theirs), absent), headers)
+        if "not_found" not in nobody.text:  # a batch and a preview say it within their answer
+            yield f"who names nobody is told {_told(nobody)}"
+
     def filtered(self, name: str) -> list[str]:
         """Ask for a list with each of its query parameters, set to what finds something of ours."""
         ours, found = self.everybody.ours, []
@@ -61,15 +75,14 @@ class Attack:
         values = filters(ours)
         for parameter in query_parameters(name):
             value = values[parameter] or self._cursor(request)
-            if value is None:
-                continue  # a list of one has no other page
             asked = Request("GET", f"{request.path}?{urlencode({parameter: value})}")
             owned = self.server.send(asked, signed_in(ours.owner))
             if not _succeeded(owned):
                 found.append(f"?{parameter}: its owner is told {_told(owned)}")
             for other in STRANGERS:
                 reply = self._send_as(other, asked, secrets.token_hex(12))
-                found += self._judged(name, f"{other} ?{parameter}", other, reply, secrets_in(owned, self.everybody))
+                secret = secrets_in(owned, self.everybody) | {ours.canary}
+                found += self._judged(name, f"{other} ?{parameter}", other, reply, secret)
         return found
 
     def _members(self, name: str) -> Iterator[str]:
@@ -105,6 +118,16 @@ class Attack:
         secret = secrets_in(owned, self.everybody) | {ours.canary}
         for caller, reply in replies:
             yield from self._judged(name, caller, caller, reply, secret)
+        for caller, reply in self._staff_for_themselves(name, request):
+            yield from self._judged(name, caller, "other_person", reply, secret)
+
+    def _staff_for_themselves(self, name: str, request: Request) -> Iterator[tuple[str, Reply]]:
+        """Let staff send our request and name no party, as any other person may: to read, or where an id is ours."""
+        if TABLE.rows[name].foreign == "own" and request.method != "GET":
+            return
+        for role, acting in self.everybody.staff.items():
+            alone = replace(acting, party_id=acting.user.own_party_id)
+            yield f"staff_{role} for themself", self.server.send(request, signed_in(alone))
 
     def _send_as(self, caller: str, request: Request, key: str) -> Reply:
         made = OTHERS[caller](self.everybody)
@@ -137,19 +160,34 @@ class Attack:
             if word in reply.text or any(word in value for value in reply.headers.values()):
                 yield f"{label} sees {word} of its owner"
 
-    def _cursor(self, request: Request) -> str | None:
-        """Return the cursor of the owner's own second page."""
+    def _cursor(self, request: Request) -> str:
+        """Return the cursor of the owner's own second page: there are two of everything that is listed."""
         first = Request("GET", f"{request.path}?limit=1")
         reply = self.server.send(first, signed_in(self.everybody.ours.owner))
-        link = reply.document.get("next")
-        return None if link is None else str(link).rpartition("cursor=")[2].partition("&")[0]
+        return str(parse_qs(urlsplit(reply.document["next"]).query)["cursor"][0])
+
+
+def naming(order: Request, party: str) -> Request:
+    """Return an order that names another party."""
+    said = orjson.dumps(order.body).decode()
+    return replace(order, body=orjson.loads(NAMED.sub(f'\\1"{party}"', said)))
 
 
 def query_parameters(name: str) -> list[str]:
     """Return the query parameters of an operation."""
-    operation = OPERATIONS[name]
-    found = openapi.DOCUMENT["paths"][operation.path][operation.method.lower()].get("parameters", [])
+    found = _described(name).get("parameters", [])
     return [parameter["name"] for parameter in found if parameter.get("in") == "query"]
+
+
+def names_a_party(name: str) -> bool:
+    """Tell whether an order names a party: somebody else's id is right there."""
+    return not PARTIES.isdisjoint(openapi.fields_of_body(_described(name)))
+
+
+def _described(name: str) -> dict[str, Any]:
+    operation = OPERATIONS[name]
+    found: dict[str, Any] = openapi.DOCUMENT["paths"][operation.path][operation.method.lower()]
+    return found
 
 
 def secrets_in(reply: Reply, everybody: Cast) -> set[str]:

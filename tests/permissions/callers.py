@@ -16,7 +16,7 @@ from paysettle.identity.operations import members, parties, people, refresh_toke
 from paysettle.identity.roles import Permission, Role, StaffRole
 from paysettle.kernel.identifiers import SYSTEM
 from tests.codes import give_second_factor
-from tests.companies import Company, company
+from tests.companies import company
 from tests.machines import bearer, new_key
 from tests.people import Person, deposit, person
 from tests.permissions.requests import World
@@ -55,9 +55,8 @@ class Sender:
 def cast(*, funded: bool = True) -> Cast:
     """Bring everybody together, with money or without."""
     ben = person("ben")
-    ours, theirs = _firm(company(person("olga")), ben), _firm(company(person("eva")), ben)
-    sol = person("sol")
-    alone = replace(_firm(company(sol), ben), owner=sol, sender=sol)
+    ours, theirs, sol = _firm(person("olga"), ben), _firm(person("eva"), ben), person("sol")
+    alone = replace(_firm(sol, ben), owner=sol, sender=sol)
     firm = ours.company
     disabled, removed = person("dora"), person("rita")
     for former in (disabled, removed):
@@ -91,10 +90,12 @@ def staff_member(role: StaffRole) -> Person:
     return made
 
 
-def _firm(firm: Company, ben: Person) -> World:
+def _firm(founder: Person, ben: Person) -> World:
+    canary = _canary()
+    firm = company(founder, f"Padaria {canary}")
     firm.join(person("oscar"), Role.OWNER)  # so that nobody is the last owner
-    owner = firm.acted_for_by(firm.owner)
-    return World(firm, owner, ben, owner, _canary())
+    owner = firm.acted_for_by(founder)
+    return World(firm, owner, ben, owner, canary)
 
 
 def _canary() -> str:

@@ -18,11 +18,12 @@ from paysettle.identity.operations import address_changes, invitations, sessions
 from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import identifiers
 from tests import working
-from tests.approvals import limit
+from tests.approvals import approve, limit, policy
 from tests.companies import Company, company, new_handle, send
 from tests.people import Person, pay, person
 
 MONEY = {"amount": 1, "currency": "EUR"}
+LARGE = 5_000
 TOKEN_LENGTH = 43
 
 
@@ -67,7 +68,7 @@ def _secret_order(world: World, payee: Person) -> dict[str, Any]:
     canary = world.canary
     return {
         "payee": payee.handle,
-        "amount": {"amount": 2, "currency": "EUR"},
+        "amount": {"amount": 3, "currency": "EUR"},
         "note": f"note {canary}",
         "reference": f"reference {canary}",
         "metadata": {"told": canary},
@@ -90,6 +91,16 @@ def _ordered(world: World) -> str:
     return pending(world, world.company.join(person("paula"), Role.PAYER))
 
 
+def _approved_twice(world: World) -> str:
+    """Let somebody order what three others must approve, and two of them do it."""
+    firm = world.company
+    policy(firm, (LARGE, 3))
+    path = f"/api/v1/payments/{pay(firm.join(person('paula'), Role.PAYER), world.ben, LARGE).document()['id']}"
+    for _ in range(2):
+        approve(firm.join(person("abel"), Role.APPROVER), path.rpartition("/")[2])
+    return path
+
+
 def _policy(world: World) -> str:
     return f"{world.company.path}/approval-policy"
 
@@ -99,9 +110,10 @@ def _etag(world: World, path: str) -> str:
 
 
 def _received(world: World) -> str:
-    """Let the company receive a payment, give a part of it back, and return its address."""
+    """Let the company receive a payment, give two parts of it back, and return its address."""
     payment = made(world.ben, "payments", _secret_order(world, world.owner))
-    made(world.owner, f"payments/{payment}/refunds", {"amount": MONEY, "reason": f"reason {world.canary}"})
+    for _ in range(2):
+        made(world.owner, f"payments/{payment}/refunds", {"amount": MONEY, "reason": f"reason {world.canary}"})
     return f"/api/v1/payments/{payment}"
 
 
@@ -125,8 +137,8 @@ def _account(world: World) -> str:
 
 
 def _batch(world: World) -> str:
-    line = {"key": secrets.token_hex(8), **_secret_order(world, world.ben)}
-    return f"/api/v1/payment-batches/{made(world.owner, 'payment-batches', {'items': [line]})}"
+    lines = [{"key": secrets.token_hex(8), **_secret_order(world, world.ben)} for _ in range(2)]
+    return f"/api/v1/payment-batches/{made(world.owner, 'payment-batches', {'items': lines})}"
 
 
 def _entry(world: World) -> str:
@@ -204,7 +216,7 @@ def filters(world: World) -> dict[str, str]:
         "counterparty": world.ben.handle,
         "idempotency_key": _sent(world),
         "reference": f"reference {world.canary}",
-        "cursor": "",  # taken from the owner's own list
+        "cursor": "",  # taken from the owner's own list, see Attack
         "limit": "1",
         "unread": "true",
         "state": "completed",
@@ -260,7 +272,7 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     ),
     "accept_invitation": lambda world: Request("POST", "/api/v1/invitations/accept", {"token": _token(world)}),
     "change_registration": lambda world: Request(
-        "POST", f"{world.company.path}/registration", {"legal_name": "Firm", "country": "PT"}
+        "POST", f"{world.company.path}/registration", {"legal_name": f"Firm {world.canary}", "country": "PT"}
     ),
     "close_organisation": lambda world: Request("POST", f"{world.company.path}/close"),
     "close_account": lambda _: Request("POST", "/api/v1/me/close"),
@@ -306,7 +318,7 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "get_payment": lambda world: Request("GET", _received(world)),
     "withdraw_payment": lambda world: Request("POST", f"{_withdrawable(world)}/withdraw"),
     "approve_payment": lambda world: Request("POST", f"{_ordered(world)}/approve"),
-    "list_payment_approvals": lambda world: Request("GET", f"{_ordered(world)}/approvals"),
+    "list_payment_approvals": lambda world: Request("GET", f"{_approved_twice(world)}/approvals"),
     "reject_payment": lambda world: Request("POST", f"{_ordered(world)}/reject"),
     "capture_payment": lambda world: Request("POST", f"{_held(world)}/captures", {"final": True}),
     "release_payment": lambda world: Request("POST", f"{_held(world)}/release"),

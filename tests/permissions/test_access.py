@@ -14,14 +14,17 @@ from django.db.models import QuerySet
 
 from paysettle.commands import access, documents
 from paysettle.commands.access import AccessTableWrong
-from paysettle.identity import standing
-from paysettle.identity.models import Membership
+from paysettle.identity import documents as identity_documents
+from paysettle.identity import personal, standing
+from paysettle.identity.models import Membership, Party
+from paysettle.identity.names import Agreement
+from paysettle.identity.roles import Role
 from paysettle.kernel.errors import NotFound
 from paysettle.kernel.idempotency import Answer, Item, Keys
 from paysettle.payments import queries
 from paysettle.payments.models import Payment, PaymentBatch
 from tests import openapi
-from tests.permissions.attack import TABLE, Attack, Server, query_parameters
+from tests.permissions.attack import TABLE, Attack, Server, names_a_party, query_parameters
 from tests.permissions.callers import cast
 from tests.permissions.requests import REQUESTS
 
@@ -30,6 +33,9 @@ CLOSING = {"close_account", "close_organisation"}
 
 ALL_CHANGES = {"leave_organisation", "hand_over_organisation", "confirm_address", "withdraw_payment", *CLOSING}
 """After these somebody is not who they were: they get a world of their own."""
+
+NAMING = [name for name in REQUESTS if names_a_party(name)]
+"""With the party that these name one has to do, so anybody may name it."""
 
 LISTS = [name for name in REQUESTS if query_parameters(name)]
 
@@ -67,6 +73,11 @@ def test_no_filter_finds_what_belongs_to_others(name: str, attack: Attack) -> No
     assert attack.filtered(name) == []
 
 
+@pytest.mark.parametrize("name", NAMING)
+def test_whoever_names_a_party_learns_nothing_of_it(name: str, attack: Attack) -> None:
+    assert list(attack.named(name)) == []
+
+
 JUDGE = standing._judge
 
 
@@ -85,6 +96,10 @@ def _says_whose_it_is(party_id: UUID, payment_id: UUID) -> Payment:
 
 def _judge_all_but_the_session(**said: Any) -> None:
     JUDGE(**{**said, "session_is_live": True})
+
+
+def _judge_all_but_the_role(**said: Any) -> None:
+    JUDGE(**{**said, "role": said["role"] or Role.OWNER, "party_is_active": True})
 
 
 def _anybodys(keys: Keys, item: Item) -> Answer | None:
@@ -123,6 +138,12 @@ FAULTS = {
         "remove_member",
         "foreign mem is told yes",
     ),
+    "staff who see everything": Fault(
+        "paysettle.payments.queries.payments_of", _of_everybody, "list_payments", "staff_auditor for themself sees pay_"
+    ),
+    "staff who belong to everybody": Fault(
+        "paysettle.identity.standing._judge", _judge_all_but_the_role, "list_payments", "staff_support is told yes"
+    ),
     "a foreign id that is told from an absent one": Fault(
         "paysettle.payments.queries._payment", _says_whose_it_is, "get_payment", "a foreign pay is told"
     ),
@@ -152,9 +173,24 @@ def test_control_with_one_check_taken_away_somebody_comes_through(
     assert any(fault.finding in finding for finding in attack.findings(fault.operation))
 
 
-def test_control_a_filter_without_its_owner_finds_the_others(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("parameter", ["reference", "cursor", "state"])
+def test_control_a_filter_without_its_owner_finds_the_others(
+    parameter: str, attack: Attack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         "paysettle.payments.queries.payments_of",
         lambda _party, filters: queries._filtered(Payment.objects.all(), filters),
     )
-    assert any("?reference sees pay_" in finding for finding in attack.filtered("list_payments"))
+    found = attack.filtered("list_payments")
+    assert any(f"?{parameter} sees pay_" in finding for finding in found)
+    assert any(f"?{parameter} sees canary-" in finding for finding in found)
+
+
+def test_control_an_answer_with_the_name_of_the_payee_is_seen(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = identity_documents.verification
+
+    def with_the_name(found: Party, result: Agreement) -> dict[str, Any]:
+        return {**shown(found, result), "name": personal.name_of(found)}
+
+    monkeypatch.setattr(identity_documents, "verification", with_the_name)
+    assert any("sees canary-" in finding for finding in attack.named("verify_payee"))
