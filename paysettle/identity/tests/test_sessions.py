@@ -282,6 +282,16 @@ def _take_away(who: Person) -> None:
     second_factors.take_away(by=OPERATOR, user=who.user)
 
 
+def _add_second_factor(on: App) -> None:
+    address = f"{AUTH}/account/authenticators/totp"
+    secret = on.call("GET", address).json["meta"]["secret"]
+    assert on.call("POST", address, {"code": code_for(secret)}).status == 200
+
+
+def _close_account(on: App) -> None:
+    assert send(on, "POST", "/api/v1/me/close").status == 200
+
+
 Ending = Callable[[Person, App, App], object]
 
 ENDINGS: dict[str, Ending] = {
@@ -297,6 +307,8 @@ ENDINGS: dict[str, Ending] = {
     "password reset": lambda ana, _app, _other: _reset(ana),
     "person disabled": lambda ana, _app, _other: people.disable(by=OPERATOR, user_id=ana.user.id, reason="a test"),
     "refresh token replayed": lambda _ana, app, _other: _replay(app),
+    "second factor added on another device": lambda _ana, _app, other: _add_second_factor(other),
+    "account closed": lambda _ana, _app, other: _close_account(other),
     "second factor taken away": lambda ana, _app, _other: _take_away(ana),
     "idle for too long": lambda _ana, app, _other: _age(app, last_seen_at=timedelta(days=14, seconds=1)),
     "older than it may be": lambda _ana, app, _other: _age(app, expires_at=timedelta(days=30, seconds=1)),
@@ -310,6 +322,18 @@ def test_every_end_closes_every_door(how: str) -> None:
     assert doors(app) == OPEN
     ENDINGS[how](ana, app, other)
     assert doors(app) == CLOSED
+
+
+def test_every_reason_for_an_end_is_among_them() -> None:
+    reasons = set()
+    for ending in ENDINGS.values():
+        ana = person("ana")
+        app, other = signed_in(ana), signed_in(ana)
+        session = session_of(app)
+        ending(ana, app, other)
+        session.refresh_from_db()
+        reasons.add(session.end_reason)
+    assert reasons - {""} == set(SessionEnd.values)
 
 
 @pytest.mark.parametrize("how", ["idle for too long", "older than it may be"])
