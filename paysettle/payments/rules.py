@@ -196,9 +196,9 @@ class Terms(NamedTuple):
         return self.captured_minor - self.refunded_minor
 
 
-def is_move_of(party_id: UUID, what: Verb, sides: Collection[UUID]) -> bool:
-    """Tell whether a move can be a party's at all: it is the system's, or the party is payer or payee (`sides`)."""
-    return STEPS[what].by is Side.SYSTEM or party_id in sides
+def is_there_for(party_id: UUID, *, payer_id: UUID, payee_id: UUID, state: State) -> bool:
+    """Tell whether there is such a payment for a party: for the payer, and for the payee unless it is unapproved."""
+    return party_id == payer_id or (party_id == payee_id and state not in UNAPPROVED)
 
 
 def check_move(terms: Terms, *, party_id: UUID, what: Verb, amount: Money | None) -> None:
@@ -208,10 +208,8 @@ def check_move(terms: Terms, *, party_id: UUID, what: Verb, amount: Money | None
     wrong side, CurrencyMismatch, PaymentNotAuthorised or PaymentNotPending, NothingToRefund, RefundExceedsPayment.
     """
     step = STEPS[what]
-    if not is_move_of(party_id, what, (terms.payer_id, terms.payee_id)):
-        raise NotFound
     if step.by is not Side.SYSTEM:
-        if party_id != terms.payer_id and terms.state in UNAPPROVED:
+        if not is_there_for(party_id, payer_id=terms.payer_id, payee_id=terms.payee_id, state=terms.state):
             raise NotFound
         if step.by is Side.PAYEE and party_id != terms.payee_id:
             raise NotThePayee

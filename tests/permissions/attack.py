@@ -12,11 +12,14 @@ import orjson
 from config.asgi import build
 from paysettle.commands import documents
 from paysettle.commands.access import Operation, operations
+from paysettle.identity import roles
+from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import identifiers
 from tests import openapi
 from tests.asgi import AsgiClient
-from tests.permissions.callers import OTHERS, Cast, headers_of, rightful, signed_in
-from tests.permissions.requests import REQUESTS, Request, filters
+from tests.people import person
+from tests.permissions.callers import OTHERS, Cast, by_key, headers_of, rightful, signed_in
+from tests.permissions.requests import REQUESTS, Request, World, filters
 from tests.server import Reply
 
 TABLE = documents.access_table()
@@ -71,7 +74,7 @@ class Attack:
     def filtered(self, name: str) -> list[str]:
         """Ask for a list with each of its query parameters, set to what finds something of ours."""
         ours, found = self.everybody.ours, []
-        request = REQUESTS[name](ours)
+        request = [REQUESTS[name](ours) for _ in range(2)][-1]  # so there are two of everything that is listed
         values = filters(ours)
         for parameter in query_parameters(name):
             value = values[parameter] or self._cursor(request)
@@ -96,6 +99,11 @@ class Attack:
             reply = self.server.send(request, headers)
             if _told(reply) != expected and not (expected == "yes" and _succeeded(reply)):
                 yield f"{caller} is told {_told(reply)}, expected {expected}"
+            if caller in set(Role) and request.method == "GET" and _succeeded(reply):
+                owned = self.server.send(request, signed_in(world.owner))
+                differing = set(_fields(reply.document)) ^ set(_fields(owned.document))
+                if differing:
+                    yield f"{caller} is not shown the fields that the owner is shown: {sorted(differing)}"
 
     def _others(self, name: str) -> Iterator[str]:
         """Those who reach for what is ours: all send one request, then its owner does, with success.
@@ -108,9 +116,12 @@ class Attack:
         expected = {caller: TABLE.expected(name, caller) for caller in OTHERS}
         refused = [caller for caller in OTHERS if expected[caller] not in {None, "own"}]
         replies = [(caller, self._send_as(caller, request, key)) for caller in refused]
+        by_staff = list(self._staff_for_themselves(name, request))
         owned = self.server.send(request, signed_in(ours.owner), key=key)
         if not _succeeded(owned):
             yield f"the rightful owner is told {_told(owned)}: nothing is shown by what others are told"
+        if _document(owned).get("data") == []:
+            yield "the list of the rightful owner is empty: nothing is shown by what others see"
         replies += [(caller, self._send_as(caller, request, key)) for caller in STRANGERS if caller in refused]
         replies += [
             (caller, self._send_as(caller, REQUESTS[name](ours), key)) for caller in OTHERS if expected[caller] == "own"
@@ -118,7 +129,7 @@ class Attack:
         secret = secrets_in(owned, self.everybody) | {ours.canary}
         for caller, reply in replies:
             yield from self._judged(name, caller, caller, reply, secret)
-        for caller, reply in self._staff_for_themselves(name, request):
+        for caller, reply in by_staff:
             yield from self._judged(name, caller, "other_person", reply, secret)
 
     def _staff_for_themselves(self, name: str, request: Request) -> Iterator[tuple[str, Reply]]:
@@ -135,22 +146,36 @@ class Attack:
             return self.server.send(request, made.headers, key=key)
 
     def _mixed(self, name: str) -> Iterator[str]:
-        """Somebody's own good request, with one of our ids in each place that holds one; and one of nobody's."""
+        """Somebody's own good request, with an id of others in each place that holds one; and one of nobody's."""
         if TABLE.rows[name].foreign == "own":
             return
-        everybody = self.everybody
-        ours, theirs = REQUESTS[name](everybody.ours), REQUESTS[name](everybody.theirs)
-        headers, secret = signed_in(everybody.theirs.owner), {everybody.ours.canary}
-        for place, (foreign, own) in enumerate(zip(ids_of(ours), ids_of(theirs), strict=True)):
-            absent = identifiers.show(own[:3], identifiers.new())
-            told = self.server.send(with_id(theirs, place, foreign), headers)
-            nothing = self.server.send(with_id(theirs, place, absent), headers)
-            yield from self._judged(name, f"foreign {own[:3]}", "other_organisation", told, secret)
-            if _comparable(told) != _comparable(nothing):
-                yield f"a foreign {own[:3]} is told {_told(told)}, an absent one {_told(nothing)}"
-        accepted = self.server.send(theirs, headers)
-        if not _succeeded(accepted) and TABLE.rows[name].foreign == "404 not_found":
-            yield f"the same request with own ids is told {_told(accepted)}"
+        for who, own, headers, others in self._reaching(name):
+            good = REQUESTS[name](own)
+            for place, foreign in enumerate(ids_of(REQUESTS[name](others))):
+                absent = identifiers.show(foreign[:3], identifiers.new())
+                told = self.server.send(with_id(good, place, foreign), headers)
+                nothing = self.server.send(with_id(good, place, absent), headers)
+                yield from self._judged(
+                    name, f"{who} with a foreign {foreign[:3]}", "other_person", told, {others.canary}
+                )
+                if _comparable(told) != _comparable(nothing):
+                    yield f"{who}: a foreign {foreign[:3]} is told {_told(told)}, an absent one {_told(nothing)}"
+            accepted = self.server.send(good, headers)
+            if not _succeeded(accepted) and TABLE.rows[name].foreign == "404 not_found":
+                yield f"{who}: the same request with own ids is told {_told(accepted)}"
+
+    def _reaching(self, name: str) -> Iterator[tuple[str, World, dict[str, str], World]]:
+        """Those who may send such a request for their own, and reach for what is others': who, where, how, whose."""
+        ours, theirs, alone = self.everybody.ours, self.everybody.theirs, self.everybody.alone
+        needed = TABLE.rows[name].needs
+        yield "another owner", theirs, signed_in(theirs.owner), ours
+        if TABLE.expected(name, "self") == "yes":
+            yield "somebody for themself", alone, signed_in(alone.owner), ours
+        if needed in roles.FOR_KEYS:
+            yield "another's key", theirs, by_key(self.everybody, theirs, Permission(needed)), ours
+        if TABLE.expected(name, "viewer") == "yes":
+            viewer = ours.company.join(person("vera"), Role.VIEWER)
+            yield "a viewer", replace(ours, sender=viewer), signed_in(viewer), theirs
 
     def _judged(self, name: str, label: str, caller: str, reply: Reply, secret: set[str]) -> Iterator[str]:
         expected = TABLE.expected(name, caller)
@@ -161,7 +186,7 @@ class Attack:
                 yield f"{label} sees {word} of its owner"
 
     def _cursor(self, request: Request) -> str:
-        """Return the cursor of the owner's own second page: there are two of everything that is listed."""
+        """Return the cursor of the owner's own second page."""
         first = Request("GET", f"{request.path}?limit=1")
         reply = self.server.send(first, signed_in(self.everybody.ours.owner))
         return str(parse_qs(urlsplit(reply.document["next"]).query)["cursor"][0])
@@ -207,6 +232,17 @@ def _told(reply: Reply) -> str:
 
 def _document(reply: Reply) -> dict[str, Any]:
     return reply.document if reply.text.startswith("{") else {}
+
+
+def _fields(said: Any, at: str = "") -> Iterator[str]:
+    """Yield the name of each field of an answer, with those that it is in."""
+    if isinstance(said, dict):
+        for name, value in said.items():
+            yield f"{at}/{name}"
+            yield from _fields(value, f"{at}/{name}")
+    elif isinstance(said, list):
+        for one in said:
+            yield from _fields(one, at)
 
 
 def _comparable(reply: Reply) -> tuple[int, dict[str, Any]]:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from paysettle.identity import roles, tokens
 from paysettle.identity.caller import Caller
@@ -41,7 +42,7 @@ class Cast:
     disabled: Person
     removed: Person
     staff: Mapping[StaffRole, Person]
-    keys: dict[Permission, dict[str, str]]
+    keys: dict[tuple[UUID, Permission], dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +176,15 @@ def headers_of(everybody: Cast, caller: str, world: World, needed: str | None) -
     scope = Permission(needed) if needed in roles.FOR_KEYS else Permission.PAY
     if caller == "key_without_scope":
         scope = Permission.PAYMENT_READ if scope == Permission.PAY else Permission.PAY
-    if scope not in everybody.keys:
-        everybody.keys[scope] = bearer(new_key(everybody.ours.owner, {scope}))
-    return everybody.keys[scope]
+    return by_key(everybody, everybody.ours, scope)
+
+
+def by_key(everybody: Cast, world: World, scope: Permission) -> dict[str, str]:
+    """Return the header of a key with one scope that a company's owner has made."""
+    known = (world.owner.party_id, scope)
+    if known not in everybody.keys:
+        everybody.keys[known] = bearer(new_key(world.owner, {scope}))
+    return everybody.keys[known]
 
 
 def rightful(everybody: Cast, caller: str) -> World | None:

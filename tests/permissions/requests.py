@@ -13,7 +13,7 @@ from typing import Any
 from django.core import mail
 
 from paysettle.identity import roles
-from paysettle.identity.models import AddressChange, LookUp
+from paysettle.identity.models import AddressChange, ApiKey, LookUp
 from paysettle.identity.operations import address_changes, invitations, sessions
 from paysettle.identity.roles import Permission, Role
 from paysettle.kernel import identifiers
@@ -55,6 +55,11 @@ class Request:
     def headers(self) -> dict[str, str]:
         """The headers that go with it."""
         return {"If-Match": self.if_match} if self.if_match else {}
+
+
+def after(_made: object, request: Request) -> Request:
+    """Return a request for which something had to be made first."""
+    return request
 
 
 def made(by: Person, path: str, body: dict[str, Any]) -> str:
@@ -166,6 +171,13 @@ def _member_path(world: World) -> str:
     return f"{world.company.path}/members/{_member(world)}"
 
 
+def _limited(world: World) -> str:
+    """Let somebody join who is limited, and return their path."""
+    somebody = world.company.join(person("cleo"), Role.PAYER)
+    limit(world.company, somebody, per_payment=100)
+    return f"{world.company.path}/members/{identifiers.show('mem', world.company.member(somebody).id)}"
+
+
 def _invitation(world: World) -> str:
     body = {"email": f"{secrets.token_hex(8)}@example.org", "role": "payer"}
     reply = send(world.company.acted_for_by(world.company.owner), "POST", f"{world.company.path}/invitations", body)
@@ -236,6 +248,12 @@ def _key(world: World) -> str:
     return f"/api/v1/api-keys/{made.document['id']}"
 
 
+def _two_keys(world: World) -> list[str]:
+    """Let the company have two keys if it has fewer: a party may have so many at most."""
+    there = ApiKey.objects.filter(party_id=world.owner.party_id).count()
+    return [_key(world) for _ in range(there, 2)]
+
+
 def _contact(world: World) -> str:
     """Keep somebody and return the address of the contact."""
     LookUp.objects.filter(user=world.owner.user).delete()  # so many in an hour are too many
@@ -252,16 +270,16 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "change_profile": lambda _: Request("POST", "/api/v1/me/profile", {"name": "Olga"}),
     "find_payee": lambda world: Request("POST", "/api/v1/payees/find", {"handle": world.ben.handle}),
     "verify_payee": lambda world: Request("POST", "/api/v1/payees/verify", {"payee": world.ben.handle, "name": "Ben"}),
-    "list_contacts": lambda _: Request("GET", "/api/v1/contacts"),
+    "list_contacts": lambda world: after([_contact(world)], Request("GET", "/api/v1/contacts")),
     "keep_contact": lambda _: Request("POST", "/api/v1/contacts", {"party": person("cleo").handle}),
     "get_contact": lambda world: Request("GET", _contact(world)),
     "rename_contact": lambda world: Request("POST", f"{_contact(world)}/rename", {"name": "Cleo"}),
     "block_contact": lambda world: Request("POST", f"{_contact(world)}/block"),
     "unblock_contact": lambda world: Request("POST", f"{_contact(world)}/unblock"),
     "remove_contact": lambda world: Request("POST", f"{_contact(world)}/remove"),
-    "list_sessions": lambda _: Request("GET", "/api/v1/me/sessions"),
+    "list_sessions": lambda world: after([_session(world)], Request("GET", "/api/v1/me/sessions")),
     "end_other_sessions": lambda _: Request("POST", "/api/v1/me/sessions/end-others"),
-    "list_organisations": lambda _: Request("GET", "/api/v1/organisations"),
+    "list_organisations": lambda world: after([company(world.sender)], Request("GET", "/api/v1/organisations")),
     "create_organisation": lambda _: Request(
         "POST", "/api/v1/organisations", {"handle": new_handle(), "legal_name": "Firm", "country": "PT"}
     ),
@@ -276,25 +294,28 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     ),
     "close_organisation": lambda world: Request("POST", f"{world.company.path}/close"),
     "close_account": lambda _: Request("POST", "/api/v1/me/close"),
-    "list_members": lambda world: Request("GET", f"{world.company.path}/members"),
+    "list_members": lambda world: after([_member(world)], Request("GET", f"{world.company.path}/members")),
     "change_member_role": lambda world: Request("POST", f"{_member_path(world)}/role", {"role": "payer"}),
     "remove_member": lambda world: Request("POST", f"{_member_path(world)}/remove"),
-    "list_member_limits": lambda world: Request("GET", f"{_member_path(world)}/limits"),
+    "list_member_limits": lambda world: Request("GET", f"{_limited(world)}/limits"),
     "set_member_limit": lambda world: Request(
         "POST", f"{_member_path(world)}/limits", {"currency": "EUR", "per_payment": 100, "per_day": 1000}
     ),
     "get_approval_policy": lambda world: Request("GET", _policy(world)),
     "set_approval_policy": lambda world: Request(
-        "POST", _policy(world), {"time_zone": "UTC", "rules": []}, if_match=_etag(world, _policy(world))
+        "POST",
+        _policy(world),
+        {"time_zone": "UTC", "rules": [{"from": {"amount": 10 * LARGE, "currency": "EUR"}, "approvers": 2}]},
+        if_match=_etag(world, _policy(world)),
     ),
-    "list_invitations": lambda world: Request("GET", f"{world.company.path}/invitations"),
+    "list_invitations": lambda world: after([_invitation(world)], Request("GET", f"{world.company.path}/invitations")),
     "invite_member": lambda world: Request(
         "POST",
         f"{world.company.path}/invitations",
         {"email": f"{secrets.token_hex(8)}@example.org", "role": "payer"},
     ),
     "revoke_invitation": lambda world: Request("POST", f"{_invitation(world)}/revoke"),
-    "list_api_keys": lambda _: Request("GET", "/api/v1/api-keys"),
+    "list_api_keys": lambda world: after(_two_keys(world), Request("GET", "/api/v1/api-keys")),
     "create_api_key": lambda _: Request("POST", "/api/v1/api-keys", {"name": "a machine", "scopes": ["pay"]}),
     "get_api_key": lambda world: Request("GET", _key(world)),
     "rotate_api_key": lambda world: Request("POST", f"{_key(world)}/rotate"),
@@ -306,13 +327,13 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "list_accounts": lambda _: Request("GET", "/api/v1/accounts"),
     "get_balance": lambda world: Request("GET", f"{_account(world)}/balance"),
     "get_statement": lambda world: Request("GET", f"{_account(world)}/statement"),
-    "list_inbox": lambda _: Request("GET", "/api/v1/inbox"),
+    "list_inbox": lambda world: after([_entry(world)], Request("GET", "/api/v1/inbox")),
     "mark_inbox_entry_read": lambda world: Request("POST", f"/api/v1/inbox/{_entry(world)}/read"),
     "mark_inbox_read": lambda world: Request("POST", "/api/v1/inbox/read", {"up_to": _entry(world)}),
     "create_payment_batch": lambda world: Request("POST", "/api/v1/payment-batches", {"items": [_line(world)]}),
     "get_payment_batch": lambda world: Request("GET", _batch(world)),
     "list_payment_batch_items": lambda world: Request("GET", f"{_batch(world)}/items"),
-    "list_payments": lambda _: Request("GET", "/api/v1/payments"),
+    "list_payments": lambda world: after([_sent(world)], Request("GET", "/api/v1/payments")),
     "create_payment": lambda world: Request("POST", "/api/v1/payments", _order(world)),
     "preview_payment": lambda world: Request("POST", "/api/v1/payments/preview", _order(world)),
     "get_payment": lambda world: Request("GET", _received(world)),
@@ -324,7 +345,7 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "release_payment": lambda world: Request("POST", f"{_held(world)}/release"),
     "list_refunds": lambda world: Request("GET", f"{_received(world)}/refunds"),
     "refund_payment": lambda world: Request("POST", f"{_received(world)}/refunds", {"amount": MONEY}),
-    "list_settlements": lambda _: Request("GET", "/api/v1/settlements"),
+    "list_settlements": lambda world: after([_asked(world)], Request("GET", "/api/v1/settlements")),
     "get_settlement": lambda world: Request("GET", _asked(world)),
     "request_settlement": lambda world: Request(
         "POST", "/api/v1/settlements", {"debtor": world.ben.handle, "amount": MONEY, "reason": "dinner"}

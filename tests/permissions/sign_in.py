@@ -16,13 +16,17 @@ NEW_PASSWORD = "another horse battery staple"
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """What is sent, and the statuses that mean that it was done."""
+    """What is sent, and the status that means that it was done.
+
+    `first` is asked for by others before they send it, so that they are in the state in which it could be done.
+    """
 
     method: str
     path: str
     body: Any = None
     headers: tuple[tuple[str, str], ...] = ()
     done: int = 200
+    first: "Signing | None" = None
 
     def send(self, app: App, **headers: str) -> Answer:
         """Send it from a device."""
@@ -73,7 +77,9 @@ OF_A_SESSION: dict[str, Callable[[Device], Signing]] = {
     ),
     "list_authenticators": lambda on: _factored(on, "GET", f"{AUTH}/account/authenticators"),
     "totp_authenticator_status": lambda on: _factored(on, "GET", TOTP),
-    "activate_totp": lambda on: Signing("POST", TOTP, {"code": one_time_codes.current(_secret_told(on))}),
+    "activate_totp": lambda on: Signing(
+        "POST", TOTP, {"code": one_time_codes.current(_secret_told(on))}, first=Signing("GET", TOTP)
+    ),
     "deactivate_totp": lambda on: _factored(on, "DELETE", TOTP),
     "list_recovery_codes": lambda on: _factored(on, "GET", RECOVERY),
     "regenerate_recovery_codes": lambda on: _factored(on, "POST", RECOVERY),

@@ -31,7 +31,13 @@ class Sender:
     meanwhile: Meanwhile = nullcontext
 
     def send(self, sent: Signing) -> Answer:
-        """Send something, with the session or the token that this sender has."""
+        """Send something that was made for somebody else, with the session or the token that this sender has."""
+        if sent.first:
+            self.send(sent.first)
+        return self.send_own(sent)
+
+    def send_own(self, sent: Signing) -> Answer:
+        """Send what was made for this sender."""
         with self.meanwhile():
             return sent.send(self.app, **self.headers)
 

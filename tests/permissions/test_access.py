@@ -5,7 +5,7 @@ in `make docs`. The requests pass through the whole server, the hot route includ
 rightful owner sends the same request and succeeds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +16,12 @@ from paysettle.commands import access, documents
 from paysettle.commands.access import AccessTableWrong
 from paysettle.identity import documents as identity_documents
 from paysettle.identity import personal, standing
+from paysettle.identity.authentication import caller_of
+from paysettle.identity.caller import Caller
 from paysettle.identity.models import Membership, Party
 from paysettle.identity.names import Agreement
 from paysettle.identity.roles import Role
+from paysettle.kernel import identifiers
 from paysettle.kernel.errors import NotFound
 from paysettle.kernel.idempotency import Answer, Item, Keys
 from paysettle.payments import queries
@@ -98,6 +101,12 @@ def _judge_all_but_the_session(**said: Any) -> None:
     JUDGE(**{**said, "session_is_live": True})
 
 
+def _whose_it_is_by_key(request: Any) -> Caller:
+    caller = caller_of(request)
+    found = Payment.objects.filter(id=identifiers.parse("pay", request.path.rpartition("/")[2])).first()
+    return replace(caller, party_id=found.payer_id) if found and caller.key_id else caller
+
+
 def _judge_all_but_the_role(**said: Any) -> None:
     JUDGE(**{**said, "role": said["role"] or Role.OWNER, "party_is_active": True})
 
@@ -137,6 +146,12 @@ FAULTS = {
         lambda _party_id, member_id: Membership.objects.select_related("user", "party").get(id=member_id),
         "remove_member",
         "foreign mem is told yes",
+    ),
+    "a key without its owner filter": Fault(
+        "paysettle.payments.api.payments.caller_of",
+        _whose_it_is_by_key,
+        "get_payment",
+        "another's key with a foreign pay is told yes",
     ),
     "staff who see everything": Fault(
         "paysettle.payments.queries.payments_of", _of_everybody, "list_payments", "staff_auditor for themself sees pay_"

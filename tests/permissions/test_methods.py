@@ -37,7 +37,13 @@ PATHS = {
 OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 KEYS = ("X-Email-Verification-Key", "X-Password-Reset-Key")
 SUFFIXES = ("/", ".json", ".api", "/.json", ";a=b", "%00", "%2e", "/.", "//")
-KEEPS_WHEN_READ = ("activate_totp", "reset_password")
+KEEPS_WHEN_READ = (
+    "activate_totp",
+    "totp_authenticator_status",
+    "reset_password",
+    "get_password_reset_information",
+    "get_email_verification_information",
+)
 """Where a GET of the same address keeps something in the session: a secret on offer, how often a code was looked at."""
 PAGES = {
     "": "the start page",
@@ -88,9 +94,12 @@ class Prepared:
 
     def send(self, name: str, method: str, *, suffix: str = "", **headers: str) -> Reply:
         """Send the good request of an operation by a method, with something behind its address."""
-        good = self.good[name]
-        said = Request(method, good.request.path + suffix, good.request.body, good.request.if_match)
-        return self.server.send(said, {**good.headers, **headers})
+        return self.send_as({**self.good[name].headers, **headers}, name, method, suffix=suffix)
+
+    def send_as(self, headers: dict[str, str], name: str, method: str, *, suffix: str = "") -> Reply:
+        """Do the same as somebody else."""
+        good = self.good[name].request
+        return self.server.send(Request(method, good.path + suffix, good.body, good.if_match), headers)
 
     def session_row(self, name: str) -> str:
         """Return the key of the row that holds the session of an operation of signing in."""
@@ -123,19 +132,34 @@ def test_a_method_that_an_address_does_not_have_is_refused(prepared: Prepared, p
     assert list(findings(prepared, path)) == []
 
 
-@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.method == "POST"])
+@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.method != "GET"])
 @pytest.mark.parametrize("override", [*OVERRIDES, "_method"])
-def test_no_get_becomes_a_post(prepared: Prepared, name: str, override: str) -> None:
-    plain = prepared.send(name, "GET").status
-    if override == "_method":
-        told, as_plain = (
-            prepared.send(name, "GET", suffix="?_method=POST").status,
-            {plain, 422},
-        )  # a parameter of no list
+def test_no_get_becomes_anything_else(prepared: Prepared, name: str, override: str) -> None:
+    plain, method = prepared.send(name, "GET").status, OPERATIONS[name].method
+    if override == "_method":  # a parameter of no list
+        told, as_plain = prepared.send(name, "GET", suffix=f"?_method={method}").status, {plain, 422}
     else:
-        told, as_plain = prepared.send(name, "GET", **{override: "POST"}).status, {plain}
+        told, as_plain = prepared.send(name, "GET", **{override: method}).status, {plain}
     assert told in as_plain
     assert (plain == 405) == ("GET" not in PATHS[_path(name)])
+
+
+@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.method == "GET"])
+def test_head_is_told_what_get_is_told(prepared: Prepared, name: str) -> None:
+    """Or less; whoever asks: the owner, somebody else, nobody. So what is shown of GET is shown of HEAD."""
+    for headers in (prepared.good[name].headers, signed_in(prepared.everybody.erin), {}):
+        told = {method: prepared.send_as(headers, name, method) for method in ("GET", "HEAD")}
+        assert told["HEAD"].status in {told["GET"].status, 400}  # allauth wants of HEAD what it wants of POST
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_options_tell_nothing_of_anybody(prepared: Prepared, name: str) -> None:
+    """Whoever is signed in may read there what the OpenAPI document says; where people sign in there is none."""
+    ours = prepared.everybody.ours
+    for headers in (prepared.good[name].headers, signed_in(prepared.everybody.erin), {}):
+        reply = prepared.send_as(headers, name, "OPTIONS")
+        assert reply.status in {200, 401, 403, 404, 405}
+        assert not any(word in reply.text for word in (ours.canary, ours.owner.handle, "data"))
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -10,7 +10,7 @@ import pytest
 
 from paysettle.identity import roles, standing
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import ApiKey
+from paysettle.identity.models import ApiKey, User
 from paysettle.identity.operations import members
 from paysettle.identity.operations.api_keys import NewKey
 from paysettle.identity.roles import Permission, Role
@@ -167,6 +167,8 @@ def test_one_key_and_a_batch_are_judged_alike(world: World) -> None:
     assert both(strangers, Permission.PAY) == ["invalid_api_key"] * 2
     assert both(elsewhere, Permission.PAY) == ["not_your_party"] * 2
     assert both(absent, Permission.PAY) == ["invalid_api_key"] * 2
+    User.objects.filter(id=paul.user.id).update(is_active=False)  # and nobody has revoked the key
+    assert both(fitting, Permission.PAY) == ["invalid_api_key"] * 2
 
 
 def both(caller: Caller, needed: Permission) -> list[str]:

@@ -46,7 +46,7 @@ def _of_themselves(name: str, everybody: Everybody) -> Iterator[str]:
             sender = signed_in(everybody)
             assert sender.device is not None
             sent = OF_A_SESSION[name](sender.device)
-            yield from _judged(name, caller, sent, sender.send(sent))
+            yield from _judged(name, caller, sent, sender.send_own(sent))
 
 
 def _of_ana(name: str, everybody: Everybody) -> Iterator[str]:

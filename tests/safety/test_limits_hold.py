@@ -102,6 +102,41 @@ def test_of_payments_that_land_together_exactly_as_many_pass_as_may(server: Serv
         books_are_right(payer, ben)
 
 
+def over_http(server: Server, payer: Person, payee: Person, number: int) -> Counter[str]:
+    """Let many requests that land together pay 10 each; return how many payments are in each state."""
+    body = {"payee": payee.handle, "amount": {"amount": 10, "currency": "EUR"}}
+    replies = released_together(server, [("/api/v1/payments", payer, body, {})] * number)
+    return Counter(str(reply.document["state"]) for reply in replies)
+
+
+def test_half_of_them_in_another_process(server: Server) -> None:
+    """On every database: the server is one process, or two, and this is one more."""
+    ben = person("ben")
+    _, payer = firm_with_a_payer(deposit, per_day=100, time_zone=noon())
+    half = AT_ONCE // 2
+    there, here = partial(over_http, server, payer, ben, half), partial(pay_at_once, payer, ben, half)
+    one, other = spoilt.at_once([there, here])
+    assert one + other == {"completed": 10, "pending_approval": AT_ONCE - 10}
+    assert (balance(ben), balance(payer)) == (100, 9900)
+    books_are_right(payer, ben)
+
+
+def test_midnight_strikes_in_one_process_before_it_does_in_another(server: Server) -> None:
+    """When 10 have passed of a day 10 pass of the next, in both processes together."""
+    ben = person("ben")
+    zone = noon()
+    _, payer = firm_with_a_payer(deposit, per_day=100, time_zone=zone)
+    half = AT_ONCE // 2
+    there, here = partial(over_http, server, payer, ben, half), partial(pay_at_once, payer, ben, half)
+    assert there()["completed"] == 10
+    midnight = next_midnight(zone)
+    with clock(lambda: midnight):
+        one, other = spoilt.at_once([there, here])
+    assert one + other == {"completed": 10, "pending_approval": AT_ONCE - 10}
+    assert balance(ben) == 200
+    books_are_right(payer, ben)
+
+
 @pytest.mark.parametrize(("here", "elsewhere"), [(TOKYO, NEW_YORK), (NEW_YORK, TOKYO)])
 def test_a_new_day_begins_at_midnight_where_the_organisation_is(here: str, elsewhere: str) -> None:
     ben = person("ben")

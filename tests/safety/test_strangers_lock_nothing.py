@@ -1,4 +1,4 @@
-"""Whoever has nothing to do with a payment or a settlement locks no row of it, and waits for none.
+"""Whoever has nothing to do with a payment or a settlement, or nothing yet, locks no row of it, and waits for none.
 
 So nobody keeps the parties from their money by asking for it, and the time of a refusal does not tell what there is.
 """
@@ -11,10 +11,10 @@ from uuid import UUID
 import pytest
 from django.db.models import Model
 
+from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
 from paysettle.kernel.batch import Operation
 from paysettle.kernel.errors import DomainError
-from paysettle.kernel.idempotency import Item
 from paysettle.kernel.lane import Lane, lane
 from paysettle.ledger import accounts
 from paysettle.ledger.models import Account
@@ -24,10 +24,12 @@ from paysettle.payments.operations.moves import MovePayment, PaymentMove, move_p
 from paysettle.settlements.lifecycle import Verb as SettlementVerb
 from paysettle.settlements.models import Settlement, SettlementLeg
 from paysettle.settlements.operations.moves import MoveSettlement, SettlementDecision, move_settlement
+from tests.approvals import limit
+from tests.companies import company
 from tests.held import row_held
 from tests.moves import authorise, move_order
 from tests.orders import decision, request_order
-from tests.people import deposit, person
+from tests.people import Person, deposit, pay, person
 from tests.plugin import KIND
 
 pytestmark = [
@@ -43,34 +45,49 @@ MOVES = sorted(OF_PAYMENTS) + sorted(OF_SETTLEMENTS)
 
 
 def told_to_a_stranger(what: PaymentVerb | SettlementVerb) -> str:
-    """Return the code that a stranger is answered while somebody holds what they name, and the wallet it pays from."""
+    """Return the code that somebody who has nothing to do with a payment or a settlement is answered."""
     ana, ben, eva = (person(name) for name in ("ana", "ben", "eva"))
     deposit(ana, 10)
     if isinstance(what, PaymentVerb):
         payment = authorise(ana, ben, 10).document()["id"]
-        model: type[Model] = Payment
-        id_, operation = identifiers.parse("pay", payment), _operation(what)
-        order: Item = move_order(eva, what, payment)
-    else:
-        asked = lane.call(move_settlement, request_order(ben, ana, 10)).document()["id"]
-        model, id_, operation = Settlement, identifiers.parse("set", asked), move_settlement
-        order = decision(eva, what, id_)
+        return told(move_order(eva, what, payment), payer=ana)
+    asked = lane.call(move_settlement, request_order(ben, ana, 10)).document()["id"]
+    return told(decision(eva, what, identifiers.parse("set", asked)), payer=ana)
+
+
+def told(order: PaymentMove | SettlementDecision, *, payer: Person) -> str:
+    """Return the code that an order is answered while somebody holds what it names, and the wallet it pays from."""
+    operation: Operation[Any] = refund_payment if order.what is PaymentVerb.REFUND else move_payment
+    model: type[Model] = Payment
+    if isinstance(order, SettlementDecision):
+        operation, model = move_settlement, Settlement
     with ExitStack() as stack:
         waiting = stack.enter_context(closing(Lane(queue_max=10, deadline_s=DEADLINE_S)))
-        stack.enter_context(row_held(model, id_))
-        stack.enter_context(row_held(Account, accounts.wallet(ana.party_id, "EUR")))
+        stack.enter_context(row_held(model, _named_by(order)))
+        stack.enter_context(row_held(Account, accounts.wallet(payer.party_id, "EUR")))
         error = waiting.submit(operation, order).exception(timeout=4 * DEADLINE_S)
     assert isinstance(error, DomainError)
     return error.code
 
 
-def _operation(what: PaymentVerb) -> Operation[Any]:
-    return refund_payment if what is PaymentVerb.REFUND else move_payment
+def _named_by(order: PaymentMove | SettlementDecision) -> UUID:
+    return order.settlement_id if isinstance(order, SettlementDecision) else order.payment_id
 
 
 @pytest.mark.parametrize("what", MOVES)
 def test_a_stranger_waits_for_no_lock(what: PaymentVerb | SettlementVerb) -> None:
     assert told_to_a_stranger(what) == "not_found"
+
+
+@pytest.mark.parametrize("what", sorted(OF_PAYMENTS))
+def test_nor_does_the_payee_of_what_is_not_approved(what: PaymentVerb) -> None:
+    """To them there is no such payment yet."""
+    firm, ben = company(person("olga")), person("ben")
+    paula = firm.join(person("paula"), Role.PAYER)
+    limit(firm, paula, per_payment=0)
+    deposit(paula, 10)
+    payment = pay(paula, ben, 10).document()["id"]
+    assert told(move_order(ben, what, payment), payer=paula) == "not_found"
 
 
 @pytest.mark.parametrize(

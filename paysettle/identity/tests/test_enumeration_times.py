@@ -1,4 +1,4 @@
-"""No door does more or less because an address belongs to somebody.
+"""No door does more or less because an address belongs to somebody: it writes the same, and takes as long.
 
 Known and unknown addresses are asked about in turn, and their times compared at the median: processor time, which
 on SQLite is all there is but the disk, and with a server the part of the one who asks. Passwords are hashed cheaply
@@ -9,15 +9,17 @@ here, in either case: with the real hash, noise would hide what else is done (th
 import itertools
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
+from django.db.backends.utils import CursorWrapper
 from django.test import override_settings
 
 from paysettle.identity import invitation_mail, queries
-from paysettle.identity.models import VerifiedAddress
+from paysettle.identity.models import User, VerifiedAddress
 from paysettle.identity.operations import addresses
 from paysettle.identity.tests.app_client import AUTH, App
 from paysettle.identity.tests.people import person
@@ -26,6 +28,11 @@ from tests import timing
 from tests.companies import company, send
 
 Door = Callable[[str], Any]
+
+WRITES = ("INSERT", "UPDATE", "DELETE")
+ASKS = "whatever writes nothing"
+FEW = 2
+"""How many more questions, each a fraction of a millisecond, may be asked on one side: `BEGIN` and `COMMIT` count."""
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +88,51 @@ def _pairs(door: Door) -> Iterator[tuple[timing.Call, timing.Call]]:
 @pytest.mark.parametrize("name", DOORS)
 def test_a_known_address_takes_as_long(name: str) -> None:
     assert not tells(DOORS[name]())
+
+
+def written(door: Door, email: str, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Return what a door writes, by table, and how often it asks for anything else."""
+    said: Counter[str] = Counter()
+    execute = CursorWrapper.execute
+
+    def noting(cursor: CursorWrapper, sql: str, params: Any = None) -> Any:
+        does, into, table, *_ = [*sql.split(), "", ""]
+        said[f"{does} {table if does in {'INSERT', 'DELETE'} else into}" if does in WRITES else ASKS] += 1
+        return execute(cursor, sql, params)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CursorWrapper, "execute", noting)
+        door(email)
+    return said
+
+
+def tells_by_what_it_writes(door: Door, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Return whether a door writes something for a known address or an unknown one alone, or asks for much more."""
+    known = [person("ana").email for _ in range(2)]
+    unknown = [f"bob-{secrets.token_hex(4)}@example.org" for _ in range(2)]
+    for email in (known[0], unknown[0]):
+        door(email)  # what is found once is remembered
+    one, other = (written(door, email, monkeypatch) for email in (known[1], unknown[1]))
+    return abs(one.pop(ASKS) - other.pop(ASKS)) > FEW or one != other
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_known_address_is_written_about_like_an_unknown_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for a disk, or for a lock, shows in no processor time."""
+    assert not tells_by_what_it_writes(DOORS[name](), monkeypatch)
+
+
+def test_control_a_write_for_who_is_known_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = queries.user_id_of_address
+
+    def noting(*said: Any) -> Any:
+        found = find(*said)
+        if found is not None:
+            User.objects.filter(id=found).update(is_active=True)
+        return found
+
+    monkeypatch.setattr(queries, "user_id_of_address", noting)
+    assert tells_by_what_it_writes(sign_in, monkeypatch)
 
 
 def _slower(look: Callable[..., Any], *, if_found: Callable[[Any], bool] = bool) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from paysettle.identity import devices, standing, timeouts, tokens
 from paysettle.identity.caller import Caller
-from paysettle.identity.models import LoginSession, RefreshToken, SessionEnd
+from paysettle.identity.models import LoginSession, RefreshToken, SessionEnd, User
 from paysettle.identity.operations import people, second_factors, sessions
 from paysettle.identity.roles import Permission
 from paysettle.identity.session_store import SessionStore
@@ -382,11 +382,26 @@ def test_all_who_judge_a_session_judge_alike(*, staff: bool) -> None:
         ({"expires_at": now + a_moment, "ended_at": now, "end_reason": SessionEnd.REVOKED}, False),
     ):
         LoginSession.objects.filter(id=ana.session.id).update(**changed)
-        session = LoginSession.objects.select_related("user").get(id=ana.session.id)
-        assert timeouts.is_live(session, timezone.now()) is live
-        assert _passes(lambda: standing.check(ana.caller, Permission.PAY)) is live
-        in_a_batch = lambda tx: Standing(tx, [ana.caller], []).admit(ana.caller, Permission.PAY)  # noqa: E731
-        assert _passes(lambda work=in_a_batch: transactions.run(work)) is live  # type: ignore[misc]
+        assert _judgements(ana) == {live}
+
+
+@pytest.mark.parametrize("staff", [False, True])
+def test_whoever_is_not_active_has_no_live_session(*, staff: bool) -> None:
+    """Not even one that nobody has ended."""
+    ana = person("ana", staff=staff)
+    assert _judgements(ana) == {True}
+    User.objects.filter(id=ana.user.id).update(is_active=False)
+    assert _judgements(ana) == {False}
+
+
+def _judgements(who: Person) -> set[bool]:
+    """Return what all say who judge whether a session lives."""
+    session = LoginSession.objects.select_related("user").get(id=who.session.id)
+    return {
+        timeouts.is_live(session, timezone.now()),
+        _passes(lambda: standing.check(who.caller, Permission.PAY)),
+        _passes(lambda: transactions.run(lambda tx: Standing(tx, [who.caller], []).admit(who.caller, Permission.PAY))),
+    }
 
 
 def _passes(ask: Callable[[], object]) -> bool:

@@ -1,6 +1,7 @@
 """X13: abuse is throttled, for accounts, addresses and people, and honest people go on. Each throttle has a control."""
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -156,6 +157,20 @@ def test_an_attack_is_throttled_and_without_its_throttle_it_is_not(how: str, mon
         with without(limit):
             attempt = attack()
             assert 429 not in [attempt() for _ in range(most + 1)]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("how", "tried"),
+    [("one account, one address", 5), ("one account, rotating addresses", 50), ("many accounts, one address", 50)],
+)
+def test_of_a_thousand_guesses_few_are_tried(how: str, tried: int) -> None:
+    """With the limits as they are, none in the place of another: what is refused is not even compared."""
+    _, attack = ATTACKS[how]
+    with HASHED_CHEAPLY:
+        attempt = attack()
+        statuses = Counter(attempt() for _ in range(1000))
+    assert statuses == {400: tried, 429: 1000 - tried}
 
 
 def test_who_is_throttled_is_told_how_long_to_wait(clock: Clock) -> None:

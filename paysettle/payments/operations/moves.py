@@ -4,7 +4,7 @@ A move locks its payment first, then its hold, then the wallets, then the limit 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -39,7 +39,7 @@ from paysettle.payments.rules import (
     Terms,
     check_decision,
     check_move,
-    is_move_of,
+    is_there_for,
 )
 
 _PAST = {
@@ -119,10 +119,11 @@ class MovePayment(Operation[PaymentMove]):
     def prepare(self, item: PaymentMove) -> _Wallets | None:
         """Find the wallets and the hold of a payment, none of which ever changes.
 
-        None if there is no such payment or it is others': strangers lock nothing of it, and their time does not tell.
+        None if there is no such payment for the party: it locks nothing then, and its time does not tell.
         """
-        row = Payment.objects.filter(id=item.payment_id).values("payer_id", "payee_id", "currency", "hold_id").first()
-        if row is None or not is_move_of(item.party_id, item.what, (row["payer_id"], row["payee_id"])):
+        columns = ("payer_id", "payee_id", "state", "currency", "hold_id")
+        row = Payment.objects.filter(id=item.payment_id).values(*columns).first()
+        if row is None or (STEPS[item.what].by is not Side.SYSTEM and not _is_there(row, item.party_id)):
             return None
         payer, payee = (accounts.wallet(row[side], row["currency"]) for side in ("payer_id", "payee_id"))
         return _Wallets(payer, payee, row["currency"], row["hold_id"])
@@ -414,6 +415,10 @@ class _MoveBook(Book[PaymentMove]):
                 at=now,
             )
         )
+
+
+def _is_there(row: Mapping[str, Any], party_id: UUID) -> bool:
+    return is_there_for(party_id, payer_id=row["payer_id"], payee_id=row["payee_id"], state=State(row["state"]))
 
 
 def _approval_of(terms: Terms) -> Approval:
