@@ -5,7 +5,7 @@ send what was made for ana, with the session or the token that they have. Each r
 afterwards, and it is done.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import orjson
 import pytest
@@ -31,36 +31,37 @@ def everybody() -> Everybody:
     return Everybody()
 
 
-def findings(name: str, everybody: Everybody) -> Iterator[str]:
-    """Send an operation as everybody: their own where the table says that it is, ana's otherwise, and ana last."""
+def findings(name: str, everybody: Everybody, callers: Collection[str] = CALLERS.keys()) -> Iterator[str]:
+    """Send an operation as these: their own where the table says that it is, ana's otherwise, and ana last."""
     if name in OF_A_SESSION:
-        yield from _of_themselves(name, everybody)
-        yield from _of_ana(name, everybody)
+        own = {caller for caller in callers if TABLE.expected(name, caller) == "yes"}
+        yield from _of_themselves(name, everybody, own)
+        yield from _of_ana(name, everybody, [caller for caller in callers if caller not in own])
     else:
-        yield from _of_anybody(name, everybody)
+        yield from _of_anybody(name, everybody, callers)
 
 
-def _of_themselves(name: str, everybody: Everybody) -> Iterator[str]:
-    for caller, signed_in in CALLERS.items():
-        if TABLE.expected(name, caller) == "yes":
-            sender = signed_in(everybody)
-            assert sender.device is not None
-            sent = OF_A_SESSION[name](sender.device)
-            yield from _judged(name, caller, sent, sender.send_own(sent))
+def _of_themselves(name: str, everybody: Everybody, callers: Iterable[str]) -> Iterator[str]:
+    for caller in callers:
+        sender = CALLERS[caller](everybody)
+        assert sender.device is not None
+        sent = OF_A_SESSION[name](sender.device)
+        yield from _judged(name, caller, sent, sender.send_own(sent))
 
 
-def _of_ana(name: str, everybody: Everybody) -> Iterator[str]:
+def _of_ana(name: str, everybody: Everybody, callers: Iterable[str]) -> Iterator[str]:
     ana = device("ana")
-    others = {caller: everybody[caller] for caller in CALLERS if TABLE.expected(name, caller) != "yes"}
-    sent = OF_A_SESSION[name](ana)  # a code in it is good for seconds
+    others = {caller: everybody[caller] for caller in callers}
+    sent = OF_A_SESSION[name](ana)
     for caller, sender in others.items():
         yield from _judged(name, caller, sent, sender.send(sent), ana.who)
-    if sent.send(ana.app).status != sent.done:
+    # A code in it may have run out meanwhile: then she sends the next one.
+    if sent.send(ana.app).status != sent.done != OF_A_SESSION[name](ana).send(ana.app).status:
         yield "it is not done for the person whose session it is"
 
 
-def _of_anybody(name: str, everybody: Everybody) -> Iterator[str]:
-    for caller in CALLERS:
+def _of_anybody(name: str, everybody: Everybody, callers: Iterable[str]) -> Iterator[str]:
+    for caller in callers:
         door = App()
         sent = OF_ANYBODY[name](door)
         sender = everybody[caller]
@@ -96,17 +97,20 @@ def test_every_caller_is_told_what_the_table_says(name: str, everybody: Everybod
 
 def test_control_a_session_that_cannot_be_ended_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "end_live", lambda *_args, **_kwargs: 0)
-    assert any("ended_session is told 200" in f for f in findings("get_authentication_status", Everybody()))
+    found = findings("get_authentication_status", Everybody(), ["ended_session"])
+    assert any("ended_session is told 200" in finding for finding in found)
 
 
 def test_control_a_token_without_an_end_is_seen(everybody: Everybody, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "_check_times", lambda *_: None)
-    assert any("expired_token is told 200" in f for f in findings("get_authentication_status", everybody))
+    found = findings("get_authentication_status", everybody, ["expired_token"])
+    assert any("expired_token is told 200" in finding for finding in found)
 
 
 def test_control_staff_without_a_second_factor_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standing, "needs_second_factor", lambda **_: False)
-    assert any("staff_auditor is told 200" in f for f in findings("deactivate_totp", Everybody()))
+    found = findings("deactivate_totp", Everybody(), ["staff_auditor"])
+    assert any("staff_auditor is told 200" in finding for finding in found)
 
 
 def test_control_an_answer_that_shows_somebody_else_is_seen(
@@ -119,4 +123,5 @@ def test_control_an_answer_that_shows_somebody_else_is_seen(
         return shown(self, User.objects.filter(username__startswith="ana").latest("id"))
 
     monkeypatch.setattr(HeadlessAdapter, "user_as_dataclass", the_newest)
-    assert any("other_organisation sees ana" in f for f in findings("get_authentication_status", everybody))
+    found = findings("get_authentication_status", everybody, ["other_organisation"])
+    assert any("other_organisation sees ana" in finding for finding in found)
