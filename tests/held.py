@@ -26,16 +26,18 @@ def row_held(model: type[models.Model], id_: UUID) -> Iterator[None]:
     held, free = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with transaction.atomic():
-            model._default_manager.select_for_update().get(pk=id_)
-            held.set()
-            free.wait(30)
-        connections.close_all()
+        try:
+            with transaction.atomic():
+                model._default_manager.select_for_update().get(pk=id_)
+                held.set()
+                free.wait(60)
+        finally:
+            connections.close_all()
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert held.wait(5)
     try:
+        assert held.wait(30)
         yield
     finally:
         free.set()

@@ -24,8 +24,8 @@ _HEAD = """\
 # Access
 
 Who may call which operation, and what everybody else is told. The table is [access.toml](access.toml), written and
-reviewed by hand; `tests/permissions` send every row of it through the whole server, each with ids that somebody else
-made. This page is written by `make docs`.
+reviewed by hand; `tests/permissions` send every row of it, each with ids that somebody else made, and where people sign
+in with what was made for somebody else. This page is written by `make docs`.
 
 **yes**: the operation is carried out. **own**: it is carried out, and the answer holds nothing of anybody else.
 **-**: there is no such call. Anything else is the status and the code of the refusal; **no** is `403 not_permitted`.
@@ -51,8 +51,8 @@ class Row:
     """What the table says of one operation; `but` holds answers that differ from those of its scope."""
 
     scope: str
-    foreign: str
     needs: str | None = None
+    foreign: str | None = None
     but: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,10 +72,10 @@ class Table:
         """Return what a caller is told: "yes", "own", or a status with its code; None if there is no such call."""
         row = self.rows[operation]
         scope = self.scopes[row.scope]
-        but = row.but.get(STAFF) if caller.startswith(f"{STAFF}_") else row.but.get(caller)
-        said = but or scope.get(caller) or scope["otherwise"]
+        of_staff = row.but.get(STAFF) if caller.startswith(f"{STAFF}_") else None
+        said = row.but.get(caller) or of_staff or scope.get(caller) or scope["otherwise"]
         if said == "foreign":
-            said = row.foreign
+            said = row.foreign or ""
         elif said == "role":
             said = "yes" if self.allows(caller, row.needs) else "403 not_permitted"
         elif said in {"key", "no key"}:
@@ -213,5 +213,7 @@ def _of_rows(table: Table) -> Iterator[str]:
     for name, row in table.rows.items():
         if not row.but.keys() <= table.callers.keys() | {STAFF}:
             yield f"The row of {name} names callers that do not exist."
+        if row.foreign is None and "foreign" in table.scopes.get(row.scope, {}).values():
+            yield f"The row of {name} does not say what foreign ids are answered with."
         if row.scope not in table.scopes or (row.needs not in {None, ANY_ROLE} and row.needs not in table.permissions):
             yield f"The row of {name} names a scope or a permission that does not exist."

@@ -75,13 +75,15 @@ class Attack:
         """Ask for a list with each of its query parameters, set to what finds something of ours."""
         ours, found = self.everybody.ours, []
         request = [REQUESTS[name](ours) for _ in range(2)][-1]  # so there are two of everything that is listed
-        values = filters(ours)
+        values = filters(ours, name)
         for parameter in query_parameters(name):
             value = values[parameter] or self._cursor(request)
             asked = Request("GET", f"{request.path}?{urlencode({parameter: value})}")
             owned = self.server.send(asked, signed_in(ours.owner))
             if not _succeeded(owned):
                 found.append(f"?{parameter}: its owner is told {_told(owned)}")
+            if _document(owned).get("data") == []:
+                found.append(f"?{parameter} finds nothing: nothing is shown by what others see")
             for other in STRANGERS:
                 reply = self._send_as(other, asked, secrets.token_hex(12))
                 secret = secrets_in(owned, self.everybody) | {ours.canary}
@@ -151,7 +153,7 @@ class Attack:
             return
         for who, own, headers, others in self._reaching(name):
             good = REQUESTS[name](own)
-            for place, foreign in enumerate(ids_of(REQUESTS[name](others))):
+            for place, (foreign, _) in enumerate(zip(ids_of(REQUESTS[name](others)), ids_of(good), strict=True)):
                 absent = identifiers.show(foreign[:3], identifiers.new())
                 told = self.server.send(with_id(good, place, foreign), headers)
                 nothing = self.server.send(with_id(good, place, absent), headers)

@@ -137,6 +137,14 @@ def _asked(world: World, *, by: Person | None = None) -> str:
     return f"/api/v1/settlements/{made(by or world.ben, 'settlements', body)}"
 
 
+def _asked_with_key(world: World) -> str:
+    """Let the company ask ben for money, and return the idempotency key."""
+    key = f"key-{secrets.token_hex(8)}"
+    body = {"debtor": world.ben.handle, "amount": MONEY, "reason": f"reason {world.canary}"}
+    assert send(world.owner, "POST", "/api/v1/settlements", body, **{"Idempotency-Key": key}).status == 201
+    return key
+
+
 def _account(world: World) -> str:
     return f"/api/v1/accounts/{send(world.owner, 'GET', '/api/v1/accounts').document['data'][0]['id']}"
 
@@ -222,11 +230,11 @@ def _withdrawable(world: World) -> str:
     return path
 
 
-def filters(world: World) -> dict[str, str]:
-    """Return a value for each query parameter there is: one that finds what the company has."""
+def filters(world: World, name: str) -> dict[str, str]:
+    """Return a value for each query parameter there is: one with which this list finds what the company has."""
     return {
         "counterparty": world.ben.handle,
-        "idempotency_key": _sent(world),
+        "idempotency_key": _asked_with_key(world) if name == "list_settlements" else _sent(world),
         "reference": f"reference {world.canary}",
         "cursor": "",  # taken from the owner's own list, see Attack
         "limit": "1",

@@ -6,6 +6,7 @@ rightful owner sends the same request and succeeds.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -28,8 +29,8 @@ from paysettle.payments import queries
 from paysettle.payments.models import Payment, PaymentBatch
 from tests import openapi
 from tests.permissions.attack import TABLE, Attack, Server, names_a_party, query_parameters
-from tests.permissions.callers import cast
-from tests.permissions.requests import REQUESTS
+from tests.permissions.callers import cast, signed_in
+from tests.permissions.requests import REQUESTS, Request
 
 CLOSING = {"close_account", "close_organisation"}
 """For these nobody may have money."""
@@ -65,6 +66,23 @@ def test_an_operation_without_a_row_stops_the_build() -> None:
         access.page(documents.access_table(), {**openapi.DOCUMENT, "paths": paths})
 
 
+def test_a_row_that_says_nothing_of_foreign_ids_stops_the_build(tmp_path: Path) -> None:
+    said = (documents.FOLDER / "access.toml").read_text()
+    row = 'me = { scope = "party", needs = "any", foreign = "own" }'
+    assert row in said
+    (tmp_path / "access.toml").write_text(said.replace(row, 'me = { scope = "party", needs = "any" }'))
+    with pytest.raises(AccessTableWrong, match="row of me does not say"):
+        access.read(tmp_path / "access.toml")
+
+
+def test_a_row_may_differ_for_all_staff_and_for_one_role() -> None:
+    row = replace(TABLE.rows["me"], but={"staff": "404 not_found", "staff_auditor": "own"})
+    table = replace(TABLE, rows={"me": row})
+    assert table.expected("me", "staff_support") == "404 not_found"
+    assert table.expected("me", "staff_auditor") == "own"
+    assert table.expected("me", "viewer") == "yes"
+
+
 @pytest.mark.parametrize("name", REQUESTS)
 def test_every_caller_is_told_what_the_table_says(name: str, attack: Attack, server: Server) -> None:
     tried = Attack(server, cast(funded=name not in CLOSING)) if name in ALL_CHANGES else attack
@@ -79,6 +97,13 @@ def test_no_filter_finds_what_belongs_to_others(name: str, attack: Attack) -> No
 @pytest.mark.parametrize("name", NAMING)
 def test_whoever_names_a_party_learns_nothing_of_it(name: str, attack: Attack) -> None:
     assert list(attack.named(name)) == []
+
+
+def test_whoever_finds_a_party_learns_nothing_of_it(attack: Attack) -> None:
+    ours, theirs = attack.everybody.ours, attack.everybody.theirs
+    order = Request("POST", "/api/v1/payees/find", {"handle": ours.owner.handle})
+    found = attack.server.send(order, signed_in(theirs.owner))
+    assert found.document == {"id": ours.owner.party, "handle": ours.owner.handle, "kind": "organisation"}
 
 
 JUDGE = standing._judge

@@ -74,7 +74,8 @@ def statements(attack: Attack, request: Request, monkeypatch: pytest.MonkeyPatch
 
     with monkeypatch.context() as patched:
         patched.setattr(CursorWrapper, "execute", noting)
-        attack.server.send(request, signed_in(attack.everybody.theirs.owner))
+        reply = attack.server.send(request, signed_in(attack.everybody.theirs.owner))
+    assert reply.status == 404, reply.text
     assert said
     return said
 

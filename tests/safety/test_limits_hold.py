@@ -106,6 +106,7 @@ def over_http(server: Server, payer: Person, payee: Person, number: int) -> Coun
     """Let many requests that land together pay 10 each; return how many payments are in each state."""
     body = {"payee": payee.handle, "amount": {"amount": 10, "currency": "EUR"}}
     replies = released_together(server, [("/api/v1/payments", payer, body, {})] * number)
+    assert {reply.status for reply in replies} == {201}
     return Counter(str(reply.document["state"]) for reply in replies)
 
 

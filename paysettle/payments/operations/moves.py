@@ -119,7 +119,8 @@ class MovePayment(Operation[PaymentMove]):
     def prepare(self, item: PaymentMove) -> _Wallets | None:
         """Find the wallets and the hold of a payment, none of which ever changes.
 
-        None if there is no such payment for the party: it locks nothing then, and its time does not tell.
+        None if there is no such payment for the party: it locks nothing then, and its time does not tell. That may
+        change, by the last approval, and was true when the party asked.
         """
         columns = ("payer_id", "payee_id", "state", "currency", "hold_id")
         row = Payment.objects.filter(id=item.payment_id).values(*columns).first()
