@@ -1,4 +1,7 @@
-"""What a person does counts for the person in whatever session, a key for itself. Each throttle has a control."""
+"""What a person does counts for the person in whatever session, a key for itself and with the person's other keys.
+
+Each throttle has a control.
+"""
 
 import secrets
 import time
@@ -69,6 +72,43 @@ def test_all_sessions_of_a_person_share_what_they_have_and_each_key_has_its_own(
         assert [machines.send(key, "GET", reads).status for _ in range(5)] == [200] * 4 + [429]
 
 
+def test_many_keys_are_not_many_times_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All keys of a person may together what ten of them may; sessions are counted apart."""
+    monkeypatch.setattr(throttling, "READ", Limit("test.key", 2, 60))
+    monkeypatch.setattr(throttling, "READ_BY_KEYS", Limit("test.all-keys", 6, 60))
+    ana, ben, reads = payers.person("ana"), payers.person("ben"), "/api/v1/accounts"
+    stolen, *others = [machines.new_key(ana) for _ in range(4)]
+    assert [machines.send(stolen, "GET", reads).status for _ in range(20)] == [200] * 2 + [429] * 18
+    assert [machines.send(key, "GET", reads).status for key in others * 2] == [200] * 4 + [429] * 2
+    assert send(ana, "GET", reads).status == 200
+    assert machines.send(machines.new_key(ben), "GET", reads).status == 200
+    # Control: without the limit of all of them a new key has what one has.
+    with without(throttling.READ_BY_KEYS):
+        assert machines.send(machines.new_key(ana), "GET", reads).status == 200
+    assert machines.send(machines.new_key(ana), "GET", reads).status == 429
+
+
+def test_many_keys_do_not_pay_many_times_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    ana, ben = payers.person("ana"), payers.person("ben")
+    payers.deposit(ana, 100)
+    monkeypatch.setattr(throttling, "PAYMENTS", StandingStill(rate_per_s=1, burst=2))
+    monkeypatch.setattr(throttling, "PAYMENTS_BY_KEYS", StandingStill(rate_per_s=1, burst=5))
+    order = {"payee": ben.handle, "amount": {"amount": 1, "currency": "EUR"}}
+    keys = [machines.new_key(ana) for _ in range(3)]
+    assert [machines.send(key, "POST", "/api/v1/payments", order).status for key in keys * 2] == [201] * 5 + [429]
+    assert send(ana, "POST", "/api/v1/payments", order).status == 201
+    # Control: without it another key pays.
+    another = machines.new_key(ana)
+    assert machines.send(another, "POST", "/api/v1/payments", order).status == 429
+    monkeypatch.setattr(throttling, "PAYMENTS_BY_KEYS", StandingStill(rate_per_s=1, burst=50))
+    assert machines.send(another, "POST", "/api/v1/payments", order).status == 201
+
+
+def test_what_all_keys_of_a_person_may_is_ten_times_what_one_may() -> None:
+    assert (throttling.READ_BY_KEYS.most, throttling.WRITE_BY_KEYS.most) == (12_000, 3_000)
+    assert (throttling.PAYMENTS_BY_KEYS.rate_per_s, throttling.PAYMENTS_BY_KEYS.burst) == (500, 2000)
+
+
 @pytest.mark.parametrize("stolen", ["key", "token of an ended session", "session"])
 def test_who_has_got_hold_of_a_credential_keeps_nobody_from_ending_it(
     stolen: str, monkeypatch: pytest.MonkeyPatch
@@ -94,7 +134,7 @@ def test_who_has_got_hold_of_a_credential_keeps_nobody_from_ending_it(
 
     assert attacked() == 200
     count = throttling.count
-    monkeypatch.setattr(throttling, "count", lambda request, _subject: count(request, "the person"))
+    monkeypatch.setattr(throttling, "count", lambda request, _subject, **_: count(request, "the person"))
     assert attacked() == 429
 
 

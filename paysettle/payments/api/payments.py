@@ -38,7 +38,7 @@ async def create_payment(request: HttpRequest) -> HttpResponse:
 async def _order(request: HttpRequest) -> PaymentOrder:
     negotiation.require_json(request)
     caller = await caller_on_loop(request)
-    throttling.PAYMENTS.take(caller.key_id or caller.user_id)
+    throttling.count_payment(user_id=caller.user_id, key_id=caller.key_id)
     key = idempotency_key(request)
     fields = Fields(body.read(request))
     order = payment_order(fields, by=caller, key=key, request_id=request_ids.current())
