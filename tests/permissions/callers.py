@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -133,18 +134,19 @@ def _ended(everybody: Cast) -> Sender:
     return Sender(signed_in(replace(owner, session=session)))
 
 
+@contextmanager
+def disabled(party_id: UUID) -> Iterator[None]:
+    """Let staff have disabled a party for the length of a block."""
+    parties.disable(by=OPERATOR, party_id=party_id, reason="a test")
+    try:
+        yield
+    finally:
+        parties.enable(by=OPERATOR, party_id=party_id, reason="a test")
+
+
 def _while_disabled(everybody: Cast) -> Sender:
-    party_id = everybody.ours.company.party.id
-
-    @contextmanager
-    def disabled() -> Iterator[None]:
-        parties.disable(by=OPERATOR, party_id=party_id, reason="a test")
-        try:
-            yield
-        finally:
-            parties.enable(by=OPERATOR, party_id=party_id, reason="a test")
-
-    return Sender(signed_in(everybody.ours.owner), disabled)
+    ours = everybody.ours
+    return Sender(signed_in(ours.owner), partial(disabled, ours.company.party.id))
 
 
 OTHERS: dict[str, Callable[[Cast], Sender]] = {

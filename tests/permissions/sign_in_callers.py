@@ -1,21 +1,21 @@
 """Who calls where people sign in: each kind of caller of the access table, as a device and what it adds to it all."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from paysettle.identity import tokens
 from paysettle.identity.models import LoginSession
-from paysettle.identity.operations import members, parties, people, sessions, staff
+from paysettle.identity.operations import members, people, sessions, staff
 from paysettle.identity.roles import Permission, Role, StaffRole
 from paysettle.identity.tests.app_client import Answer, App
 from tests.codes import code_of, give_second_factor
 from tests.companies import Company, company
 from tests.machines import bearer, new_key
-from tests.permissions.callers import LONG_AGO, OPERATOR
+from tests.permissions.callers import LONG_AGO, OPERATOR, disabled
 from tests.permissions.sign_in import Device, Signing, device
 
 Meanwhile = Callable[[], AbstractContextManager[Any]]
@@ -110,19 +110,9 @@ def _removed(everybody: Everybody) -> Sender:
 
 
 def _while_disabled(everybody: Everybody) -> Sender:
-    party_id = everybody.firm.party.id
-
-    @contextmanager
-    def disabled() -> Iterator[None]:
-        parties.disable(by=OPERATOR, party_id=party_id, reason="a test")
-        try:
-            yield
-        finally:
-            parties.enable(by=OPERATOR, party_id=party_id, reason="a test")
-
     on = device("oscar")
     everybody.firm.join(on.who, Role.OWNER)
-    return everybody.acting(on, disabled)
+    return everybody.acting(on, partial(disabled, everybody.firm.party.id))
 
 
 def _other_owner(_: Everybody) -> Sender:

@@ -8,11 +8,9 @@ import re
 import time
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db.backends.utils import CursorWrapper
 
 from paysettle.kernel import identifiers
 from paysettle.payments import queries
@@ -22,6 +20,7 @@ from tests import timing
 from tests.permissions.attack import TABLE, Attack, Server, ids_of, with_id
 from tests.permissions.callers import cast, signed_in
 from tests.permissions.requests import REQUESTS, Request
+from tests.statements import noted
 
 VALUES = re.compile(r"x?'[^']*'|\b\d+\b")
 """What differs in each statement, where the values stand in its text."""
@@ -63,51 +62,41 @@ def test_what_belongs_to_others_takes_no_other_time_than_nothing(name: str, atta
     assert not tells(attack, name)
 
 
-def statements(attack: Attack, request: Request, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return what the database is asked for the sake of a request, in whatever thread."""
-    said: list[str] = []
-    execute = CursorWrapper.execute
-
-    def noting(cursor: CursorWrapper, sql: str, params: Any = None) -> Any:
-        said.append(VALUES.sub("?", sql))
-        return execute(cursor, sql, params)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(CursorWrapper, "execute", noting)
+def statements(attack: Attack, request: Request) -> list[str]:
+    """Return what the database is asked for the sake of a request."""
+    with noted() as said:
         reply = attack.server.send(request, signed_in(attack.everybody.theirs.owner))
     assert reply.status == 404, reply.text
     assert said
-    return said
+    return [VALUES.sub("?", sql) for sql in said]
 
 
-def differing(attack: Attack, name: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def differing(attack: Attack, name: str) -> list[str]:
     """Return the statements that only an id of others causes, or only one of nobody's, every time that one asks.
 
     Every time: a request in many fetches for its process how often it may be asked, and the first one what never
     changes.
     """
-    return [sql for pair in _pairs(attack, name) for sql in _differing(attack, pair, monkeypatch)]
+    return [sql for pair in _pairs(attack, name) for sql in _differing(attack, pair)]
 
 
-def _differing(attack: Attack, pair: tuple[Request, Request], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def _differing(attack: Attack, pair: tuple[Request, Request]) -> set[str]:
     found: list[set[str]] = []
     while len(found) < TIMES and (not found or found[-1]):
-        foreign, absent = (statements(attack, request, monkeypatch) for request in pair)
+        foreign, absent = (statements(attack, request) for request in pair)
         found.append({sql for sql in foreign + absent if foreign.count(sql) != absent.count(sql)})
     return set.intersection(*found)
 
 
 @pytest.mark.parametrize("name", BY_ID)
-def test_what_belongs_to_others_is_asked_for_as_nothing_is(
-    name: str, attack: Attack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert differing(attack, name, monkeypatch) == []
+def test_what_belongs_to_others_is_asked_for_as_nothing_is(name: str, attack: Attack) -> None:
+    assert differing(attack, name) == []
 
 
 def test_control_the_locks_of_others_are_noticed(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: a payment and its wallets are locked before it is asked whose they are."""
     monkeypatch.setattr(moves, "_is_there", lambda *_: True)
-    assert any("FROM ledger_account" in sql for sql in differing(attack, "withdraw_payment", monkeypatch))
+    assert any("FROM ledger_account" in sql for sql in differing(attack, "withdraw_payment"))
 
 
 def test_control_five_milliseconds_for_what_is_there_are_noticed(

@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db.backends.utils import CursorWrapper
 from django.test import override_settings
 
 from paysettle.identity import invitation_mail, queries
@@ -26,6 +25,7 @@ from paysettle.identity.tests.people import person
 from tests import people as payers
 from tests import timing
 from tests.companies import company, send
+from tests.statements import noted
 
 Door = Callable[[str], Any]
 
@@ -90,36 +90,32 @@ def test_a_known_address_takes_as_long(name: str) -> None:
     assert not tells(DOORS[name]())
 
 
-def written(door: Door, email: str, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+def written(door: Door, email: str) -> Counter[str]:
     """Return what a door writes, by table, and how often it asks for anything else."""
-    said: Counter[str] = Counter()
-    execute = CursorWrapper.execute
-
-    def noting(cursor: CursorWrapper, sql: str, params: Any = None) -> Any:
-        does, into, table, *_ = [*sql.split(), "", ""]
-        said[f"{does} {table if does in {'INSERT', 'DELETE'} else into}" if does in WRITES else ASKS] += 1
-        return execute(cursor, sql, params)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(CursorWrapper, "execute", noting)
+    with noted() as said:
         door(email)
-    return said
+    return Counter(_kind(sql) for sql in said)
 
 
-def tells_by_what_it_writes(door: Door, monkeypatch: pytest.MonkeyPatch) -> bool:
+def _kind(sql: str) -> str:
+    does, into, table, *_ = [*sql.split(), "", ""]
+    return f"{does} {table if does in {'INSERT', 'DELETE'} else into}" if does in WRITES else ASKS
+
+
+def tells_by_what_it_writes(door: Door) -> bool:
     """Return whether a door writes something for a known address or an unknown one alone, or asks for much more."""
     known = [person("ana").email for _ in range(2)]
     unknown = [f"bob-{secrets.token_hex(4)}@example.org" for _ in range(2)]
     for email in (known[0], unknown[0]):
         door(email)  # what is found once is remembered
-    one, other = (written(door, email, monkeypatch) for email in (known[1], unknown[1]))
+    one, other = (written(door, email) for email in (known[1], unknown[1]))
     return abs(one.pop(ASKS) - other.pop(ASKS)) > FEW or one != other
 
 
 @pytest.mark.parametrize("name", DOORS)
-def test_a_known_address_is_written_about_like_an_unknown_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_known_address_is_written_about_like_an_unknown_one(name: str) -> None:
     """What waits for a disk, or for a lock, shows in no processor time."""
-    assert not tells_by_what_it_writes(DOORS[name](), monkeypatch)
+    assert not tells_by_what_it_writes(DOORS[name]())
 
 
 def test_control_a_write_for_who_is_known_shows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +128,7 @@ def test_control_a_write_for_who_is_known_shows(monkeypatch: pytest.MonkeyPatch)
         return found
 
     monkeypatch.setattr(queries, "user_id_of_address", noting)
-    assert tells_by_what_it_writes(sign_in, monkeypatch)
+    assert tells_by_what_it_writes(sign_in)
 
 
 def _slower(look: Callable[..., Any], *, if_found: Callable[[Any], bool] = bool) -> Callable[..., Any]:
