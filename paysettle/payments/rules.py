@@ -196,11 +196,6 @@ class Terms(NamedTuple):
         return self.captured_minor - self.refunded_minor
 
 
-def is_there_for(party_id: UUID, *, payer_id: UUID, payee_id: UUID, state: State) -> bool:
-    """Tell whether there is such a payment for a party: for the payer, and for the payee unless it is unapproved."""
-    return party_id == payer_id or (party_id == payee_id and state not in UNAPPROVED)
-
-
 def check_move(terms: Terms, *, party_id: UUID, what: Verb, amount: Money | None) -> None:
     """Raise the first reason why a party may not make a move; what the ledger refuses comes later.
 
@@ -209,7 +204,7 @@ def check_move(terms: Terms, *, party_id: UUID, what: Verb, amount: Money | None
     """
     step = STEPS[what]
     if step.by is not Side.SYSTEM:
-        if not is_there_for(party_id, payer_id=terms.payer_id, payee_id=terms.payee_id, state=terms.state):
+        if party_id != terms.payer_id and (party_id != terms.payee_id or terms.state in UNAPPROVED):
             raise NotFound
         if step.by is Side.PAYEE and party_id != terms.payee_id:
             raise NotThePayee

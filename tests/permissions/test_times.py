@@ -15,7 +15,6 @@ import pytest
 from paysettle.kernel import identifiers
 from paysettle.payments import queries
 from paysettle.payments.models import Payment
-from paysettle.payments.operations import moves
 from tests import timing
 from tests.permissions.attack import TABLE, Attack, Server, ids_of, with_id
 from tests.permissions.callers import cast, signed_in
@@ -95,7 +94,7 @@ def test_what_belongs_to_others_is_asked_for_as_nothing_is(name: str, attack: At
 
 def test_control_the_locks_of_others_are_noticed(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: a payment and its wallets are locked before it is asked whose they are."""
-    monkeypatch.setattr(moves, "_is_there", lambda *_: True)
+    monkeypatch.setattr(queries, "payments_of", lambda _party: Payment.objects.all())
     assert any("FROM ledger_account" in sql for sql in differing(attack, "withdraw_payment"))
 
 

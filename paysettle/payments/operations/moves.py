@@ -4,7 +4,7 @@ A move locks its payment first, then its hold, then the wallets, then the limit 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -28,7 +28,7 @@ from paysettle.kernel.transactions import RowLocked, Transaction, parse_time
 from paysettle.ledger import accounts
 from paysettle.ledger.posting import Group, Posting
 from paysettle.ledger.rules import HoldClosed, Transfer
-from paysettle.payments import documents
+from paysettle.payments import documents, queries
 from paysettle.payments.lifecycle import STEPS, UNAPPROVED, UNAPPROVED_AFTER, Side, State, Verb, state_after
 from paysettle.payments.models import ApprovalDecision, Payment
 from paysettle.payments.rules import (
@@ -39,7 +39,6 @@ from paysettle.payments.rules import (
     Terms,
     check_decision,
     check_move,
-    is_there_for,
 )
 
 _PAST = {
@@ -122,9 +121,9 @@ class MovePayment(Operation[PaymentMove]):
         None if there is no such payment for the party: it locks nothing then, and its time does not tell. That may
         change, by the last approval, and was true when the party asked.
         """
-        columns = ("payer_id", "payee_id", "state", "currency", "hold_id")
-        row = Payment.objects.filter(id=item.payment_id).values(*columns).first()
-        if row is None or (STEPS[item.what].by is not Side.SYSTEM and not _is_there(row, item.party_id)):
+        there = Payment.objects if STEPS[item.what].by is Side.SYSTEM else queries.payments_of(item.party_id)
+        row = there.filter(id=item.payment_id).values("payer_id", "payee_id", "currency", "hold_id").first()
+        if row is None:
             return None
         payer, payee = (accounts.wallet(row[side], row["currency"]) for side in ("payer_id", "payee_id"))
         return _Wallets(payer, payee, row["currency"], row["hold_id"])
@@ -416,10 +415,6 @@ class _MoveBook(Book[PaymentMove]):
                 at=now,
             )
         )
-
-
-def _is_there(row: Mapping[str, Any], party_id: UUID) -> bool:
-    return is_there_for(party_id, payer_id=row["payer_id"], payee_id=row["payee_id"], state=State(row["state"]))
 
 
 def _approval_of(terms: Terms) -> Approval:
