@@ -6,7 +6,7 @@ PY = .venv/bin/python
 DEMO_ENV = PAYSETTLE_DEMO=1 PAYSETTLE_VAR=var/demo PUBLIC_URL=http://127.0.0.1:$(PORT)
 # Each database is a worker of its own; every test that is for it runs on it.
 DATABASES = --dist=each --tx popen//env:TEST_DB=sqlite --tx popen//env:TEST_DB=mariadb --tx popen//env:TEST_DB=mysql
-SUITE = env TEST_BESIDE=mysql $(PY) -m pytest $(DATABASES) $(ARGS)
+SUITE = env TEST_BESIDE="mariadb mysql" $(PY) -m pytest $(DATABASES) $(ARGS)
 
 .PHONY: help demo demo-reset run test test-long check fix lock docs bench bench-full
 

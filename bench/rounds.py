@@ -175,7 +175,8 @@ class Rounds:
                 for connections in HTTP_CONNECTIONS:
                     self._note("http_hot", number, self._pay(logs, server, connections, hot=True))
             with self._load() as logs:
-                for connections in BULK_CONNECTIONS:
+                # As long as all the others together: after the first repeat only as it was fastest.
+                for connections in self._records.best_connections("bulk", 1) or BULK_CONNECTIONS:
                     logs.append(self._bulk(server, number, connections))
 
     def _bulk(self, server: Server, number: int, connections: int) -> Path:

@@ -45,6 +45,9 @@ class MariaDB(SqlServer):
         share = next((folder for folder in shares if (folder / "fill_help_tables.sql").exists()), shares[0])
         return Program((*loader(root), str(root / "usr/sbin/mariadbd")), unpacked_options(root, share), share)
 
+    def _command(self, folder: Path) -> list[str]:
+        return [*super()._command(folder), "--skip-ssl"]
+
     def _prepare(self, folder: Path) -> None:
         share = self._program.share
         if share is None:

@@ -41,6 +41,7 @@ class MySQL(SqlServer):
             *super()._command(folder),
             "--secure-file-priv=NULL",
             "--mysqlx=OFF",
+            "--tls-version=",
             # With a binary log, only this lets an ordinary user create triggers.
             "--log-bin-trust-function-creators=1",
         ]

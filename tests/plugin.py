@@ -6,6 +6,7 @@ Tests commit for real and never clean up: insert-only tables refuse it, and each
 """
 
 import atexit
+import itertools
 import os
 import shutil
 import tempfile
@@ -32,6 +33,9 @@ if KIND != "sqlite" and not _SERVER and not MISSING:
 
 BESIDE = {name for name in os.environ.get("TEST_BESIDE", "").split() if f"TEST_{name.upper()}_URL" in os.environ}
 """What else this run tests on, and has."""
+
+SHARING = ("sqlite", "mariadb")
+"""Who take turns with the tests that are shared."""
 
 FIRST_PEOPLE: list[str] = []
 """Who was there when the database had just been made."""
@@ -64,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "once(database): one is enough: SQLite, or the one that is named, if it is there"
     )
+    config.addinivalue_line("markers", "shared: on SQLite or MariaDB in turns; in `make test-long` on both")
     config.addinivalue_line("markers", "early: reads all that there is, and comes while that is little")
     config.addinivalue_line("markers", "long: only in `make test-long`")
 
@@ -93,6 +98,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep what is for this database."""
+    turns = itertools.cycle(SHARING)
+    shares = {*SHARING} - {"sqlite"} <= BESIDE and not os.environ.get("TEST_LONG")
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
     for item in items:
@@ -101,6 +108,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for_this = (once.args[0] if {*once.args} & BESIDE else "sqlite") == KIND
         else:
             for_this = KIND != "mysql" or item.get_closest_marker("money") is not None
+            if item.get_closest_marker("shared") and shares:
+                for_this = next(turns) == KIND
         if item.get_closest_marker("long") and not os.environ.get("TEST_LONG"):
             for_this = False
         (kept if for_this else dropped).append(item)

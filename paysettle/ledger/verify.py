@@ -192,7 +192,8 @@ def _transfers_balance(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[
     yield from rows_as_findings(
         reads,
         "SELECT t.id FROM ledger_transfer t LEFT JOIN ledger_entry e ON e.transfer_id = t.id"  # noqa: S608
-        f" WHERE {where} GROUP BY t.id, t.amount_minor, t.debit_account_id, t.credit_account_id"
+        # By the key alone: then no database sorts, and all know that a transfer has one of everything.
+        f" WHERE {where} GROUP BY t.id"
         " HAVING COUNT(e.sequence) <> 2"
         " OR SUM(CASE WHEN e.account_id = t.debit_account_id AND e.amount_minor = -t.amount_minor THEN 1 ELSE 0 END)"
         " <> 1"
@@ -216,48 +217,70 @@ def _sums_are_zero(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Fin
 
 
 def _balances_are_their_entries(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:
-    """I3 and I4 in one pass: accounts and lines are both read in order of account, and merged."""
-    where, values = scope.accounts("a.id")
-    accounts = reads.pages(
-        "SELECT a.id, a.balance_minor, a.sequence, a.floor_minor FROM ledger_account a"  # noqa: S608
-        f" WHERE {where} AND a.id > %s ORDER BY a.id LIMIT %s",
-        values,
-        start=[b""],
-        after=lambda row: [row[0]],
-    )
+    """I3 and I4: each line follows the one before it, and an account says what its last line says."""
     where, values = scope.accounts("e.account_id")
-    lines = reads.pages(
-        "SELECT e.account_id, e.sequence, e.amount_minor, e.balance_after_minor, e.booked_at FROM ledger_entry e"  # noqa: S608
-        f" WHERE {where} AND (e.account_id > %s OR (e.account_id = %s AND e.sequence > %s))"
-        " ORDER BY e.account_id, e.sequence LIMIT %s",
+    tally.seen = count(reads, f"SELECT COUNT(*) FROM ledger_entry e WHERE {where}", values)  # noqa: S608
+    yield from _lines_do_not_follow(reads, where, values)
+    where, values = scope.accounts("a.id")
+    for id_, balance_minor, sequence in reads.fetch(
+        "SELECT a.id, a.balance_minor, a.sequence FROM ledger_account a"  # noqa: S608
+        " LEFT JOIN ledger_entry l ON l.account_id = a.id AND l.sequence = a.sequence"
+        f" WHERE {where} AND (a.balance_minor <> COALESCE(l.balance_after_minor, 0)"
+        " OR a.sequence <> COALESCE(l.sequence, 0)"
+        " OR EXISTS (SELECT 1 FROM ledger_entry m WHERE m.account_id = a.id AND m.sequence > a.sequence))",
         values,
-        start=[b"", b"", 0],
-        after=lambda row: [row[0], row[0], row[1]],
+    ):
+        last_minor, last_sequence = _last_line(reads, id_)
+        yield (
+            f"{_account(id_)} says {balance_minor} at line {sequence}, its lines say {last_minor} at {last_sequence}"
+        )
+
+
+def _last_line(reads: Snapshot, account_id: bytes) -> tuple[int, int]:
+    rows = reads.fetch(
+        "SELECT balance_after_minor, sequence FROM ledger_entry WHERE account_id = %s ORDER BY sequence DESC LIMIT 1",
+        [account_id],
     )
-    line = next(lines, None)
-    for id_, balance_minor, sequence, floor_minor in accounts:
-        name = identifiers.show("acc", identifiers.from_bytes(id_))
-        while line is not None and bytes(line[0]) < bytes(id_):
-            yield f"line {line[1]} belongs to an account that is not there"
-            line = next(lines, None)
-        last_sequence, last_minor, last_at = 0, 0, None
-        while line is not None and bytes(line[0]) == bytes(id_):
-            tally.seen += 1
-            _, line_sequence, amount_minor, after_minor, booked_at = line
-            if line_sequence != last_sequence + 1:
-                yield f"{name} line {line_sequence} follows line {last_sequence}"
-            if after_minor != last_minor + amount_minor:
-                yield f"{name} line {line_sequence} says {after_minor} after {last_minor} and {amount_minor}"
-            if floor_minor is not None and amount_minor < 0 and after_minor < floor_minor:
-                yield f"{name} line {line_sequence} is below the floor: {after_minor}"
-            if last_at is not None and booked_at < last_at:
-                yield f"{name} line {line_sequence} is booked before the line it follows"
-            last_sequence, last_minor, last_at = line_sequence, after_minor, booked_at
-            line = next(lines, None)
-        if (sequence, balance_minor) != (last_sequence, last_minor):
-            yield f"{name} says {balance_minor} at line {sequence}, its lines say {last_minor} at {last_sequence}"
-    if line is not None:
-        yield f"line {line[1]} belongs to an account that is not there"
+    return rows[0] if rows else (0, 0)
+
+
+def _lines_do_not_follow(reads: Snapshot, where: str, values: list[Any]) -> Iterator[Finding]:
+    """Hold each line `e` against the line before it, `b`, and against its account."""
+    for (
+        id_,
+        sequence,
+        amount_minor,
+        after_minor,
+        floor_minor,
+        is_there,
+        before,
+        before_minor,
+        is_earlier,
+    ) in reads.fetch(
+        "SELECT e.account_id, e.sequence, e.amount_minor, e.balance_after_minor, a.floor_minor, a.id IS NOT NULL,"  # noqa: S608
+        " COALESCE(b.sequence, 0), COALESCE(b.balance_after_minor, 0), COALESCE(e.booked_at < b.booked_at, 0)"
+        " FROM ledger_entry e LEFT JOIN ledger_account a ON a.id = e.account_id"
+        " LEFT JOIN ledger_entry b ON b.account_id = e.account_id AND b.sequence = e.sequence - 1"
+        f" WHERE {where} AND (a.id IS NULL OR COALESCE(b.sequence, 0) <> e.sequence - 1"
+        " OR COALESCE(b.balance_after_minor, 0) + e.amount_minor <> e.balance_after_minor"
+        " OR (e.amount_minor < 0 AND e.balance_after_minor < a.floor_minor) OR e.booked_at < b.booked_at)",
+        values,
+    ):
+        line = f"{_account(id_)} line {sequence}"
+        if not is_there:
+            yield f"line {sequence} belongs to an account that is not there"
+        if before != sequence - 1:
+            yield f"{line} follows no line {sequence - 1}"
+        if after_minor != before_minor + amount_minor:
+            yield f"{line} says {after_minor} after {before_minor} and {amount_minor}"
+        if floor_minor is not None and amount_minor < 0 and after_minor < floor_minor:
+            yield f"{line} is below the floor: {after_minor}"
+        if is_earlier:
+            yield f"{line} is booked before the line it follows"
+
+
+def _account(id_: bytes) -> str:
+    return identifiers.show("acc", identifiers.from_bytes(id_))
 
 
 def _holds_add_up(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:

@@ -32,6 +32,8 @@ from tests.permissions.attack import TABLE, Attack, Server, names_a_party, query
 from tests.permissions.callers import cast, signed_in
 from tests.permissions.requests import REQUESTS, Request
 
+pytestmark = pytest.mark.shared
+
 CLOSING = {"close_account", "close_organisation"}
 """For these nobody may have money."""
 

@@ -24,7 +24,7 @@ from tests.permissions.requests import REQUESTS, Request
 from tests.permissions.sign_in import OF_A_SESSION, OF_ANYBODY, device
 from tests.permissions.tables import Contents, changes, contents
 
-pytestmark = pytest.mark.early
+pytestmark = [pytest.mark.shared, pytest.mark.early]
 
 SOMEBODY = "par_00000000000000000000000001"
 WITHOUT_MONEY = ("close_account", "close_organisation")

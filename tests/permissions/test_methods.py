@@ -29,7 +29,7 @@ from tests.permissions.sign_in import OF_A_SESSION, OF_ANYBODY, Signing, device
 from tests.permissions.tables import Contents, changes, contents
 from tests.server import Reply
 
-pytestmark = [pytest.mark.early, pytest.mark.usefixtures("quick_hashes")]
+pytestmark = [pytest.mark.shared, pytest.mark.early, pytest.mark.usefixtures("quick_hashes")]
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "FROB", "post", "Get")
 PATHS = {

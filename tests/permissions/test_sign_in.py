@@ -20,7 +20,7 @@ from tests.permissions.attack import TABLE
 from tests.permissions.sign_in import OF_A_SESSION, OF_ANYBODY, Signing, device
 from tests.permissions.sign_in_callers import CALLERS, Everybody
 
-pytestmark = pytest.mark.usefixtures("quick_hashes")
+pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("quick_hashes")]
 
 ALL_CHANGES = {"logout", "change_password", "request_password"}
 """After these a session is not what it was: who is to try them signs in for them."""

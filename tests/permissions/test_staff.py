@@ -24,7 +24,7 @@ from tests.people import Person, deposit, person
 from tests.permissions.attack import TABLE
 from tests.permissions.tables import changes, contents
 
-pytestmark = pytest.mark.early
+pytestmark = [pytest.mark.shared, pytest.mark.early]
 
 SIGNING_IN = {"login", "second_factor", "set_up_second_factor"}
 """For anybody; `paysettle/dashboard/tests/test_sign_in.py` tries them."""

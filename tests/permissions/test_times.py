@@ -21,6 +21,8 @@ from tests.permissions.callers import cast, signed_in
 from tests.permissions.requests import REQUESTS, Request
 from tests.statements import noted
 
+pytestmark = pytest.mark.shared
+
 VALUES = re.compile(r"x?'[^']*'|\b\d+\b")
 """What differs in each statement, where the values stand in its text."""
 

@@ -18,6 +18,8 @@ from tests.people import PASSWORD, Person, person
 from tests.server import PROCESSES, Server, running
 from tests.throttled import await_room, own_redis
 
+pytestmark = pytest.mark.shared
+
 LOGIN = "/_allauth/app/v1/auth/login"
 ANSWERED_WITHIN_S = 4.0
 """A password alone takes a part of it."""

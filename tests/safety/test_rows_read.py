@@ -23,7 +23,7 @@ pytestmark = [
 ]
 
 BEFORE = 1000
-ROWS_MAX = 200
+ROWS_MAX = 500
 """Far more than one payment needs, far fewer than there are keys."""
 
 

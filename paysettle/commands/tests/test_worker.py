@@ -18,6 +18,8 @@ from paysettle.payments.operations.send import send_payment
 from tests import working
 from tests.people import Person, deposit, payment_order, person
 
+pytestmark = pytest.mark.shared
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

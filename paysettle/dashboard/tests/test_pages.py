@@ -29,6 +29,8 @@ from tests.approvals import approve, limit, policy
 from tests.companies import company
 from tests.people import deposit, pay, person
 
+pytestmark = pytest.mark.shared
+
 EVERY_MODEL = pytest.mark.parametrize("model", registered(), ids=lambda model: model._meta.label)
 ELSEWHERE = re.compile(r"""(?:src|href|action|srcset|content|data-url)\s*=\s*["']?\s*(?:https?:)?//""", re.IGNORECASE)
 

@@ -14,6 +14,8 @@ from paysettle.payments.models import Payment, TreasuryMove
 from paysettle.settlements.models import Settlement
 from tests.people import deposit, pay, person
 
+pytestmark = pytest.mark.shared
+
 
 @pytest.fixture(scope="module")
 def seen() -> Sights:

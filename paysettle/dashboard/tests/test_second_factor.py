@@ -19,6 +19,8 @@ from tests.http import InProcess
 from tests.people import PASSWORD, Person, deposit, pay, person
 from tests.throttled import as_in_production
 
+pytestmark = pytest.mark.shared
+
 INDEX = reverse("admin:index")
 LOGIN = reverse("admin:login")
 CODE = reverse("admin:second_factor")

@@ -12,6 +12,8 @@ from paysettle.events.dispatch import Dispatcher
 from paysettle.events.models import EventCursor
 from paysettle.events.tests.listening import Listener, happen, stream
 
+pytestmark = pytest.mark.shared
+
 ROOT = Path(__file__).resolve().parents[3]
 
 DYING = """

@@ -28,7 +28,7 @@ from paysettle.notifications.models import InboxEntry
 from paysettle.payments.operations.send import send_payment
 from tests.people import Person, deposit, pay, payment_order, person
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.shared, pytest.mark.kafka]
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 60

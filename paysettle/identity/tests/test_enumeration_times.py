@@ -27,6 +27,8 @@ from tests import timing
 from tests.companies import company, send
 from tests.statements import noted
 
+pytestmark = pytest.mark.shared
+
 Door = Callable[[str], Any]
 
 WRITES = ("INSERT", "UPDATE", "DELETE")

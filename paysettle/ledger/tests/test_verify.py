@@ -137,7 +137,7 @@ def test_an_entry_that_skips_a_line(books: Books) -> None:
         )
 
     found = findings_after(plant)
-    assert any(f"{books.shown_wallet} line 50 follows line" in line for line in found)
+    assert f"accounts: {books.shown_wallet} line 50 follows no line 49" in found
 
 
 @pytest.mark.usefixtures("books")
