@@ -14,6 +14,9 @@ from paysettle.kernel.transactions import Row
 
 PAGE_ROWS = 5000
 
+READ_TIMEOUT_S = 3600
+"""How long a query may be silent: one that finds nothing wrong in a large ledger says so after minutes."""
+
 
 class Snapshot:
     """Reads of one moment."""
@@ -46,6 +49,9 @@ def snapshot() -> Iterator[Snapshot]:
     """Open a read-only snapshot on a connection of its own."""
     connection = connections.create_connection(DEFAULT_DB_ALIAS)
     mysql = connection.vendor == "mysql"
+    if mysql:
+        options = {**connection.settings_dict["OPTIONS"], "read_timeout": READ_TIMEOUT_S}
+        connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
     try:
         with connection.cursor() as cursor:
             if mysql:

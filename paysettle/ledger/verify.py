@@ -157,16 +157,23 @@ def register_client_log(check: ClientLogFunction) -> None:
     _client_log = check
 
 
-def register(*checks: Check) -> None:
-    """Add the checks of a slice above the ledger."""
+_subjects: set[str] = set()
+
+
+def register(*checks: Check, subjects: Iterable[str] = ()) -> None:
+    """Add the checks of a slice above the ledger, and name the kinds of subjects whose transfers they look at."""
     _checks.extend(checks)
+    _subjects.update(subjects)
 
 
 def rows_as_findings(
     reads: Snapshot, sql: str, parameters: Sequence[Any], prefix: str, sentence: str
 ) -> Iterator[Finding]:
-    """Yield a finding for each row of a query that selects what should not be there; its first column is an id."""
-    for row in reads.fetch(sql, parameters):
+    """Yield a finding for each row of a query that selects what should not be there; its first column is an id.
+
+    As many as a check names: were everything wrong, it would not fit into memory.
+    """
+    for row in reads.fetch(f"{sql} LIMIT {FINDINGS_MAX}", parameters):
         shown = identifiers.show(prefix, identifiers.from_bytes(row[0])) if isinstance(row[0], bytes) else str(row[0])
         yield f"{shown} {sentence}"
 
@@ -203,6 +210,28 @@ def _transfers_balance(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[
         "tra",
         "does not have exactly its two entries",
     )
+    where, values = scope.accounts("e.account_id")
+    yield from rows_as_findings(
+        reads,
+        "SELECT e.transfer_id FROM ledger_entry e LEFT JOIN ledger_transfer t ON t.id = e.transfer_id"  # noqa: S608
+        f" WHERE {where} AND t.id IS NULL",
+        values,
+        "tra",
+        "has an entry and is not there",
+    )
+
+
+def _transfers_have_subjects(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    """What no check of another slice looks at nobody has ordered."""
+    tally.seen = count(reads, "SELECT COUNT(*) FROM ledger_transfer")
+    marks = ",".join(["%s"] * len(_subjects))
+    yield from rows_as_findings(
+        reads,
+        f"SELECT t.id FROM ledger_transfer t WHERE t.subject_kind NOT IN ({marks})",  # noqa: S608
+        sorted(_subjects),
+        "tra",
+        "is for something that nobody knows",
+    )
 
 
 def _sums_are_zero(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
@@ -220,14 +249,19 @@ def _balances_are_their_entries(reads: Snapshot, scope: Scope, tally: Tally) -> 
     """I3 and I4: each line follows the one before it, and an account says what its last line says."""
     where, values = scope.accounts("e.account_id")
     tally.seen = count(reads, f"SELECT COUNT(*) FROM ledger_entry e WHERE {where}", values)  # noqa: S608
+    yield from _accounts_say_another_line(reads, *scope.accounts("a.id"))
     yield from _lines_do_not_follow(reads, where, values)
-    where, values = scope.accounts("a.id")
+
+
+def _accounts_say_another_line(reads: Snapshot, where: str, values: list[Any]) -> Iterator[Finding]:
+    """Hold each account against its last line."""
     for id_, balance_minor, sequence in reads.fetch(
         "SELECT a.id, a.balance_minor, a.sequence FROM ledger_account a"  # noqa: S608
         " LEFT JOIN ledger_entry l ON l.account_id = a.id AND l.sequence = a.sequence"
         f" WHERE {where} AND (a.balance_minor <> COALESCE(l.balance_after_minor, 0)"
         " OR a.sequence <> COALESCE(l.sequence, 0)"
-        " OR EXISTS (SELECT 1 FROM ledger_entry m WHERE m.account_id = a.id AND m.sequence > a.sequence))",
+        " OR EXISTS (SELECT 1 FROM ledger_entry m WHERE m.account_id = a.id AND m.sequence > a.sequence))"
+        f" LIMIT {FINDINGS_MAX}",
         values,
     ):
         last_minor, last_sequence = _last_line(reads, id_)
@@ -260,10 +294,13 @@ def _lines_do_not_follow(reads: Snapshot, where: str, values: list[Any]) -> Iter
         "SELECT e.account_id, e.sequence, e.amount_minor, e.balance_after_minor, a.floor_minor, a.id IS NOT NULL,"  # noqa: S608
         " COALESCE(b.sequence, 0), COALESCE(b.balance_after_minor, 0), COALESCE(e.booked_at < b.booked_at, 0)"
         " FROM ledger_entry e LEFT JOIN ledger_account a ON a.id = e.account_id"
-        " LEFT JOIN ledger_entry b ON b.account_id = e.account_id AND b.sequence = e.sequence - 1"
-        f" WHERE {where} AND (a.id IS NULL OR COALESCE(b.sequence, 0) <> e.sequence - 1"
-        " OR COALESCE(b.balance_after_minor, 0) + e.amount_minor <> e.balance_after_minor"
-        " OR (e.amount_minor < 0 AND e.balance_after_minor < a.floor_minor) OR e.booked_at < b.booked_at)",
+        " LEFT JOIN ledger_entry b ON b.account_id = e.account_id"
+        # Whatever the numbers are: one that passes 64 bits would end the search with an error.
+        " AND b.sequence = CASE WHEN e.sequence > 0 THEN e.sequence - 1 END"
+        f" WHERE {where} AND (a.id IS NULL OR e.sequence <> COALESCE(b.sequence, 0) + 1"
+        " OR CAST(COALESCE(b.balance_after_minor, 0) AS DECIMAL(30)) + e.amount_minor <> e.balance_after_minor"
+        " OR (e.amount_minor < 0 AND e.balance_after_minor < a.floor_minor) OR e.booked_at < b.booked_at)"
+        f" LIMIT {FINDINGS_MAX}",
         values,
     ):
         line = f"{_account(id_)} line {sequence}"
@@ -271,7 +308,7 @@ def _lines_do_not_follow(reads: Snapshot, where: str, values: list[Any]) -> Iter
             yield f"line {sequence} belongs to an account that is not there"
         if before != sequence - 1:
             yield f"{line} follows no line {sequence - 1}"
-        if after_minor != before_minor + amount_minor:
+        elif after_minor != before_minor + amount_minor:
             yield f"{line} says {after_minor} after {before_minor} and {amount_minor}"
         if floor_minor is not None and amount_minor < 0 and after_minor < floor_minor:
             yield f"{line} is below the floor: {after_minor}"
@@ -321,6 +358,14 @@ def _holds_add_up(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Findi
         "hol",
         "has a step without its event",
     )
+    if scope.account_ids is None:
+        yield from rows_as_findings(
+            reads,
+            "SELECT m.hold_id FROM ledger_hold_move m LEFT JOIN ledger_hold h ON h.id = m.hold_id WHERE h.id IS NULL",
+            [],
+            "hol",
+            "has a step and is not there",
+        )
 
 
 def _holds_end_in_time(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:
@@ -369,6 +414,28 @@ def _streams_have_no_gap(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterat
         yield f"{stream} has {rows} events, of versions {first} to {last}"
 
 
+def events_of_versions(reads: Snapshot, table: str, prefix: str, tally: Tally) -> Iterator[Finding]:
+    """Yield a finding for each object of a table whose stream has not one event for each of its versions.
+
+    Both sides are added up first, and gone through one by one only when that does not agree.
+    """
+    of_streams = "FROM event WHERE stream LIKE %s"
+    tally.seen = count(reads, f"SELECT COUNT(*) {of_streams}", [f"{prefix}_%"])
+    if tally.seen == count(reads, f"SELECT COALESCE(SUM(version), 0) FROM {table}"):  # noqa: S608
+        return
+    objects = reads.pages(
+        f"SELECT id, version FROM {table} WHERE id > %s ORDER BY id LIMIT %s",  # noqa: S608
+        [],
+        start=[b""],
+        after=lambda row: [row[0]],
+    )
+    for id_, version in objects:
+        shown = identifiers.show(prefix, identifiers.from_bytes(id_))
+        events = count(reads, "SELECT COUNT(*) FROM event WHERE stream = %s", [shown])
+        if events != version:
+            yield f"{shown} is at version {version} and has {events} events"
+
+
 def _triggers_are_there(_reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
     tally.seen = 0 if insert_only.hidden() else 2 * len(insert_only.tables())
     for name in insert_only.missing_triggers():
@@ -386,6 +453,7 @@ _GRANTS = Check("grants", "The database user cannot get round the triggers (I12)
 
 _checks: list[Check] = [
     Check("transfers", "Each transfer has its two entries, in its currency (I1).", _transfers_balance),
+    Check("subjects", "Each transfer is for something that was ordered.", _transfers_have_subjects, whole=True),
     Check("sums", "All balances and all entries sum to zero, per currency (I2).", _sums_are_zero, whole=True),
     Check(
         "accounts",

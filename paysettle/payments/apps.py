@@ -16,7 +16,7 @@ class PaymentsConfig(AppConfig):
         from paysettle.payments import acknowledged, checks, closing, event_types  # noqa: F401 - registers when loaded
         from paysettle.payments.operations import expiry
 
-        verify.register(*checks.CHECKS)
+        verify.register(*checks.CHECKS, subjects=checks.SUBJECTS)
         verify.register_client_log(acknowledged.check)
         accounts.set_hold_owners(standing.hold)
         accounts_closing.register(closing.PART)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from paysettle.kernel.snapshot import Snapshot
-from paysettle.ledger.verify import Check, Finding, Scope, Tally, count, rows_as_findings
+from paysettle.ledger.verify import Check, Finding, Scope, Tally, count, events_of_versions, rows_as_findings
+from paysettle.payments.operations.bulk import SubmitBatch
 from paysettle.payments.operations.moves import MovePayment, RefundPayment
 from paysettle.payments.operations.send import SendPayment
 from paysettle.payments.operations.treasury import MoveTreasury
@@ -60,6 +61,22 @@ def _payments_match_holds(reads: Snapshot, _scope: Scope, tally: Tally) -> Itera
         "pay",
         "waits or is authorised and holds nothing",
     )
+
+
+def _holds_are_for_payments(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    tally.seen = count(reads, "SELECT COUNT(*) FROM ledger_hold")
+    yield from rows_as_findings(
+        reads,
+        "SELECT h.id FROM ledger_hold h LEFT JOIN payments_payment p ON p.id = h.subject_id AND p.hold_id = h.id"
+        " WHERE p.id IS NULL OR h.subject_kind <> 'payment'",
+        [],
+        "hol",
+        "is for no payment",
+    )
+
+
+def _payments_have_their_events(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    yield from events_of_versions(reads, "payments_payment", "pay", tally)
 
 
 def _refunds_match_transfers(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
@@ -134,7 +151,8 @@ def _keys_match_objects(
     """A stored success has exactly one object, an object exactly one key, a stored refusal none."""
     of_operation = "FROM kernel_idempotency_key k WHERE k.operation = %s"
     tally.seen, successes, wrong_refusals = reads.fetch(
-        "SELECT COUNT(*), COALESCE(SUM(k.success), 0), COALESCE(SUM(NOT k.success AND k.object_id IS NOT NULL), 0)"
+        "SELECT COUNT(*), COUNT(CASE WHEN k.success THEN 1 END),"
+        " COUNT(CASE WHEN NOT k.success THEN k.object_id END)"
         f" {of_operation}",
         [operation],
     )[0]
@@ -146,7 +164,8 @@ def _keys_match_objects(
     if wrong or successes != count(reads, f"SELECT COUNT(*) FROM {table}"):  # noqa: S608
         yield from rows_as_findings(
             reads,
-            f"SELECT o.id FROM {table} o WHERE o.id NOT IN (SELECT k.object_id {of_operation} AND k.success)",  # noqa: S608
+            f"SELECT o.id FROM {table} o WHERE o.id NOT IN"  # noqa: S608
+            f" (SELECT k.object_id {of_operation} AND k.success AND k.object_id IS NOT NULL)",
             [operation],
             prefix,
             "is named by no key",
@@ -254,9 +273,13 @@ def _limits_have_counted(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterat
     )
 
 
+SUBJECTS = ("payment", "refund", "treasury_move")
+
 CHECKS = [
     Check("payments", "Each payment has exactly the transfers of what was captured.", _payments_match_transfers),
     Check("payments.holds", "Each authorised payment agrees with its hold.", _payments_match_holds, whole=True),
+    Check("holds.payments", "Each hold is that of a payment.", _holds_are_for_payments, whole=True),
+    Check("events.payments", "Each version of a payment has its event (I8).", _payments_have_their_events, whole=True),
     Check(
         "approvals",
         "What waited for approval moved only after enough others had approved (I10).",
@@ -286,6 +309,12 @@ CHECKS = [
         "keys.trs",
         "Each treasury move has exactly one key, each stored success its move, each refusal none.",
         partial(_keys_match_objects, "payments_treasury_move", MoveTreasury.name, MoveTreasury.prefix),
+        whole=True,
+    ),
+    Check(
+        "keys.bat",
+        "Each batch has exactly one key, each stored success its batch, each refusal none.",
+        partial(_keys_match_objects, "payments_batch", SubmitBatch.name, SubmitBatch.prefix),
         whole=True,
     ),
 ]

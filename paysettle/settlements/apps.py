@@ -14,4 +14,4 @@ class SettlementsConfig(AppConfig):
         from paysettle.settlements import checks, closing, event_types  # noqa: F401 - registers when it is loaded
 
         accounts_closing.register(closing.PART)
-        verify.register(*checks.CHECKS)
+        verify.register(*checks.CHECKS, subjects=["settlement"])

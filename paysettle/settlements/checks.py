@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from paysettle.kernel.snapshot import Snapshot
-from paysettle.ledger.verify import Check, Finding, Scope, Tally, count, rows_as_findings
+from paysettle.ledger.verify import Check, Finding, Scope, Tally, count, events_of_versions, rows_as_findings
 from paysettle.settlements import queries
 from paysettle.settlements.lifecycle import STEPS, Verb
 
@@ -83,6 +83,10 @@ def _keys_match_moves(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[
     )
 
 
+def _settlements_have_their_events(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    yield from events_of_versions(reads, "settlements_settlement", "set", tally)
+
+
 def _limits_have_counted(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
     """No counter says less than what its member has approved since it began. Rule MR16."""
     tally.seen = count(reads, "SELECT COUNT(*) FROM identity_member_limit WHERE spent_since IS NOT NULL")
@@ -114,4 +118,10 @@ CHECKS = [
         whole=True,
     ),
     Check("keys.set", "Each move of a settlement has a key of its own.", _keys_match_moves, whole=True),
+    Check(
+        "events.settlements",
+        "Each version of a settlement has its event (I8).",
+        _settlements_have_their_events,
+        whole=True,
+    ),
 ]

@@ -82,7 +82,7 @@ class TestRealDatabases:
                 " @@max_connections, @@innodb_buffer_pool_size, @@character_set_server, @@time_zone, @@log_bin"
             )
             log_bin = int(isinstance(server, MySQL))
-            assert cursor.fetchone() == (1, 4, 1, 400, 256 * 1024 * 1024, "utf8mb4", "+00:00", log_bin)
+            assert cursor.fetchone() == (1, 4, 1, 400, 1024 * 1024 * 1024, "utf8mb4", "+00:00", log_bin)
 
     def test_lets_an_ordinary_user_create_triggers(self, server: SqlServer) -> None:
         with connect(server) as connection, connection.cursor() as cursor:

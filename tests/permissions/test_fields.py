@@ -24,7 +24,7 @@ from tests.permissions.requests import REQUESTS, Request
 from tests.permissions.sign_in import OF_A_SESSION, OF_ANYBODY, device
 from tests.permissions.tables import Contents, changes, contents
 
-pytestmark = [pytest.mark.shared, pytest.mark.early]
+pytestmark = pytest.mark.early
 
 SOMEBODY = "par_00000000000000000000000001"
 WITHOUT_MONEY = ("close_account", "close_organisation")
@@ -171,6 +171,7 @@ def test_the_names_are_those_of_the_project() -> None:
     assert len(HOSTILE) > 200
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", WRITES)
 def test_no_field_is_taken_that_the_operation_does_not_name(prepared: Prepared, name: str) -> None:
     assert list(findings(prepared, name)) == []
@@ -203,6 +204,7 @@ def test_a_line_of_a_batch_takes_no_further_field() -> None:
 
 
 @pytest.mark.usefixtures("quick_hashes")
+@pytest.mark.shared
 @pytest.mark.parametrize("name", SIGNING_IN)
 def test_signing_in_takes_none_either(name: str) -> None:
     app = App()

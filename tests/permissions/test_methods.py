@@ -29,7 +29,7 @@ from tests.permissions.sign_in import OF_A_SESSION, OF_ANYBODY, Signing, device
 from tests.permissions.tables import Contents, changes, contents
 from tests.server import Reply
 
-pytestmark = [pytest.mark.shared, pytest.mark.early, pytest.mark.usefixtures("quick_hashes")]
+pytestmark = [pytest.mark.early, pytest.mark.usefixtures("quick_hashes")]
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "FROB", "post", "Get")
 PATHS = {
@@ -138,11 +138,13 @@ def findings(prepared: Prepared, path: str) -> Iterator[str]:
             yield f"{method} is told {reply.status}, with {sorted(allowed)} allowed"
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("path", PATHS)
 def test_a_method_that_an_address_does_not_have_is_refused(prepared: Prepared, path: str) -> None:
     assert list(findings(prepared, path)) == []
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.method != "GET"])
 @pytest.mark.parametrize("override", [*OVERRIDES, "_method"])
 def test_no_get_becomes_anything_else(prepared: Prepared, name: str, override: str) -> None:
@@ -155,6 +157,7 @@ def test_no_get_becomes_anything_else(prepared: Prepared, name: str, override: s
     assert (plain == 405) == ("GET" not in PATHS[_path(name)])
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.method == "GET"])
 def test_head_is_told_what_get_is_told(prepared: Prepared, name: str) -> None:
     """Or less; whoever asks: the owner, somebody else, nobody. So what is shown of GET is shown of HEAD."""
@@ -166,6 +169,7 @@ def test_head_is_told_what_get_is_told(prepared: Prepared, name: str) -> None:
         assert told["GET"].status == 200 or headers is not good
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_options_tell_nothing_of_anybody(prepared: Prepared, name: str) -> None:
     """Whoever is signed in may read there what the OpenAPI document says; where people sign in there is none."""
@@ -176,6 +180,7 @@ def test_options_tell_nothing_of_anybody(prepared: Prepared, name: str) -> None:
         assert not any(word in reply.text for word in (ours.canary, ours.owner.handle, '"data":'))
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_address_with_something_behind_it_is_another(prepared: Prepared, name: str) -> None:
     for suffix in SUFFIXES:

@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 
 from paysettle.kernel import batch, transactions
 from paysettle.kernel.batch import run
-from paysettle.kernel.errors import DomainError
+from paysettle.kernel.errors import DomainError, InternalError
 from paysettle.kernel.lane import Lane
 from paysettle.ledger import accounts
 from paysettle.ledger.models import Account
@@ -78,6 +78,27 @@ def test_a_poisoned_item_fails_alone() -> None:
     assert [outcome.status for outcome in outcomes] == [201, 201, 500, 201, 201, 201, 201]
     assert balance(ben) == 6
     books_are_right(ana, ben)
+
+
+def test_control_without_halves_all_fail_with_the_poisoned_one() -> None:
+    """The planted bug: a batch that fails is given up as a whole."""
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    orders = [payment_order(ana, ben, 1, note=note) for note in ("", "poison", "")]
+    decide = PaymentBook.decide
+
+    def poisoned(self: PaymentBook, item: Any, now: Any) -> Any:
+        if item.note == "poison":
+            raise _Poisoned
+        return decide(self, item, now)
+
+    def given_up(_operation: Any, items: Any, **_: Any) -> Any:
+        return [InternalError()] * len(items)
+
+    with patch.object(PaymentBook, "decide", poisoned), patch.object(batch, "_in_halves", given_up):
+        outcomes = run(send_payment, orders)
+    assert [outcome.status for outcome in outcomes] == [500] * 3
+    assert balance(ben) == 0
 
 
 def test_a_batch_that_deadlocks_goes_again_in_halves() -> None:

@@ -98,6 +98,45 @@ class Fault:
 
 
 FAULTS = {
+    "a hold of no payment": Fault(
+        "UPDATE ledger_hold SET subject_id = %s WHERE id = %s",
+        (NEW, "hold"),
+        "holds.payments: {hold} is for no payment",
+    ),
+    "a step of no hold": Fault(
+        "INSERT INTO ledger_hold_move (hold_id, n, kind, amount_minor, event_id, at) SELECT %s, 1, kind,"
+        " amount_minor, event_id, at FROM ledger_hold_move WHERE hold_id = %s AND n = 1",
+        (NEW, "hold"),
+        f"holds: {identifiers.show('hol', UUID(bytes=NEW))} has a step and is not there",
+    ),
+    "an entry of no transfer": Fault(
+        "INSERT INTO ledger_entry (account_id, sequence, transfer_id, amount_minor, balance_after_minor, booked_at)"
+        " SELECT account_id, sequence + 1000, %s, amount_minor, balance_after_minor, booked_at FROM ledger_entry"
+        " WHERE account_id = %s AND sequence = 1",
+        (NEW, "wallet"),
+        f"transfers: {identifiers.show('tra', UUID(bytes=NEW))} has an entry and is not there",
+    ),
+    "a transfer that nobody has ordered": Fault(
+        "INSERT INTO ledger_transfer (id, group_id, debit_account_id, credit_account_id, amount_minor, currency,"
+        " subject_kind, subject_id, event_id, booked_at, effective_at) SELECT %s, group_id, debit_account_id,"
+        " credit_account_id, amount_minor, currency, 'favour', subject_id, event_id, booked_at, effective_at"
+        " FROM ledger_transfer WHERE subject_id = %s",
+        (NEW, "refunded"),
+        f"subjects: {identifiers.show('tra', UUID(bytes=NEW))} is for something that nobody knows",
+    ),
+    "a second event of one payment": Fault(
+        "INSERT INTO event (position, event_id, stream, stream_version, type, actor, party, data, request_id,"
+        " recorded_at) SELECT (SELECT MAX(position) + 1 FROM event), %s, stream, stream_version + 100, type, actor,"
+        " party, data, request_id, recorded_at FROM event WHERE event_id ="
+        " (SELECT event_id FROM ledger_transfer WHERE subject_id = %s)",
+        (NEW, "paid"),
+        "events.payments: {paid} is at version",
+    ),
+    "a version without its event": Fault(
+        "UPDATE payments_payment SET version = version + 1 WHERE id = %s",
+        ("paid",),
+        "events.payments: {paid} is at version",
+    ),
     "a stuck hold": Fault(
         "UPDATE ledger_hold SET expires_at = '2020-01-01 00:00:00' WHERE id = %s",
         ("hold",),

@@ -1,6 +1,6 @@
-"""What a payment reads does not grow with what was ever paid: every look-up of a batch goes by a key."""
+"""What a payment, a balance and a page of a statement read does not grow with what was ever paid: all go by a key."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -9,6 +9,9 @@ from django.db import connection
 
 from paysettle.kernel import batch, transactions
 from paysettle.kernel.transactions import Reply, Transaction
+from paysettle.ledger import accounts
+from paysettle.ledger import queries as ledger
+from paysettle.ledger.models import Entry
 from paysettle.payments.operations.send import send_payment
 from paysettle.settlements.operations.moves import move_settlement
 from tests import spoilt
@@ -23,12 +26,45 @@ pytestmark = [
 ]
 
 BEFORE = 1000
+PAGE = 50
 ROWS_MAX = 500
 """Far more than one payment needs, far fewer than there are keys."""
 
 
 def test_a_payment_and_a_request_read_few_rows_however_many_there_are() -> None:
     assert _rows_read() < ROWS_MAX
+
+
+def test_balances_and_statements_read_as_many_rows_as_they_show() -> None:
+    """However long the history: a line with its transfer and the account on the other side, and a few to get there."""
+    ana, ben = person("ana"), person("ben")
+    spoilt.deposit(ana, 10_000)
+    batch.run(send_payment, [payment_order(ana, ben, 1) for _ in range(BEFORE)])
+    account = accounts.wallet(ana.party_id, "EUR")
+    moment = Entry.objects.get(account_id=account, sequence=BEFORE // 2).booked_at
+    last = ledger.mark_now(account)
+    looks: dict[str, tuple[Callable[[], Any], int]] = {
+        "balances": (lambda: ledger.wallets(ana.party_id), 5),
+        "balance in the past": (lambda: ledger.balance_at(account, moment), 5),
+        "page": (lambda: ledger.statement(account, above=0, upto=last.sequence, limit=PAGE), 3 * PAGE + 5),
+        "page in the middle": (lambda: ledger.statement(account, above=0, upto=BEFORE // 2, limit=PAGE), 3 * PAGE + 5),
+    }
+    for name, (look, rows_max) in looks.items():
+        look()
+        before = _handler_reads()
+        assert look()
+        assert _handler_reads() - before <= rows_max, name
+
+
+def test_control_a_page_that_skips_reads_what_it_skips() -> None:
+    """The planted bug: an offset instead of a key."""
+    ana, ben = person("ana"), person("ben")
+    spoilt.deposit(ana, 10_000)
+    batch.run(send_payment, [payment_order(ana, ben, 1) for _ in range(BEFORE)])
+    account = accounts.wallet(ana.party_id, "EUR")
+    before = _handler_reads()
+    assert Entry.objects.filter(account_id=account).order_by("-sequence")[BEFORE // 2 : BEFORE // 2 + PAGE].count()
+    assert _handler_reads() - before > 3 * PAGE + 5
 
 
 def test_control_a_search_without_a_key_reads_them_all() -> None:

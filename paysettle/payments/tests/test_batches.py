@@ -1,5 +1,7 @@
 """Bulk: each order succeeds or fails by itself; what is sent or carried out again changes nothing."""
 
+import threading
+import time
 from typing import Any
 from unittest.mock import patch
 
@@ -7,6 +9,7 @@ import pytest
 
 from paysettle.kernel.errors import Unavailable
 from paysettle.payments import bulk_runner
+from paysettle.payments.api import batches
 from paysettle.payments.models import PaymentBatch
 from paysettle.payments.operations import bulk
 from tests.http import InProcess
@@ -138,6 +141,32 @@ def test_what_was_interrupted_is_finished_by_the_worker() -> None:
     document = InProcess(ana).get(reply.headers["Location"]).document
     assert (document["state"], document["succeeded"]) == ("done", 5)
     assert balance(ben) == 50
+    books_are_right(ana, ben)
+
+
+def test_a_batch_that_takes_longer_is_looked_at_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time to wait for it is over at once here, and it begins when it has been answered."""
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    answered, carry_out = threading.Event(), bulk.carry_out
+
+    def late(*arguments: Any) -> None:
+        assert answered.wait(20)
+        carry_out(*arguments)
+
+    monkeypatch.setattr(batches, "WAIT_S", 0)
+    monkeypatch.setattr(bulk, "carry_out", late)
+    reply = InProcess(ana).post(PATH, {"items": [item(ben, 10, "a"), item(ben, 1000, "b")]})
+    assert (reply.status, reply.document["state"], reply.document["items"]) == (202, "processing", [])
+    assert balance(ben) == 0
+    answered.set()
+    where = reply.headers["Location"]
+    give_up_at = time.monotonic() + 20
+    while (found := InProcess(ana).get(where)).document["state"] != "done":
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
+    assert [one["status"] for one in found.document["items"]] == [201, 422]
+    assert balance(ben) == 10
     books_are_right(ana, ben)
 
 
