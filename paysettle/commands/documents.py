@@ -15,6 +15,7 @@ from drf_spectacular.validation import validate_schema
 
 import paysettle
 from paysettle.commands import access
+from paysettle.commands.field_codes import FIELD_CODES
 from paysettle.events.catalogue import described
 from paysettle.kernel.errors import DomainError, catalogue
 
@@ -33,6 +34,16 @@ This page is written by `make docs`.
 
 | Code | Status | Meaning | Again | Kept |
 | --- | --- | --- | --- | --- |
+"""
+
+_FIELDS_HEAD = """
+## Codes of fields
+
+What is wrong with the fields of a request stands in `errors` of its problem document: each with a JSON pointer
+(RFC 6901; `?name` for a parameter) and one of these codes.
+
+| Code | Meaning |
+| --- | --- |
 """
 
 
@@ -57,7 +68,8 @@ def errors() -> str:
         f"| `{error.code}` | {int(error.status)} | {error.title} | {_mark(error.retryable)} | {_mark(error.stored)} |"
         for error in every_error()
     ]
-    return _ERRORS_HEAD + "\n".join(rows) + "\n"
+    fields = [f"| `{code}` | {meaning} |" for code, meaning in FIELD_CODES.items()]
+    return _ERRORS_HEAD + "\n".join(rows) + "\n" + _FIELDS_HEAD + "\n".join(fields) + "\n"
 
 
 def every_error() -> list[type[DomainError]]:
