@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings
 from django.test import Client as DjangoClient
 
+from paysettle.identity.operations import sessions
 from tests import wire
 from tests.asgi import AsgiClient
 from tests.people import Person, deposit, person
@@ -121,6 +122,22 @@ def test_the_hot_route_refuses_as_a_drf_route_does(case: Case, ana: Person, serv
 @pytest.mark.parametrize("case", IN_PROCESS, ids=lambda case: case.name)
 def test_it_refuses_the_same_under_djangos_own_handler(case: Case, ana: Person, server: Server) -> None:
     assert _comparable(in_process(case, ana, HOT)) == _comparable(over_the_wire(server)(case, ana, HOT))
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "session_ended"), (403, "not_your_party")])
+def test_who_may_not_act_is_told_the_same(status: int, code: str, server: Server) -> None:
+    who, ben = person("ana"), person("ben")
+    acting: dict[str, str | None] = {}
+    if code == "session_ended":
+        sessions.end(by=who.caller, session_id=who.session.id)
+    else:
+        acting = {"Acting-Party": person("eva").party}
+    asked = {"debtor": ben.handle, "amount": {"amount": 1, "currency": "EUR"}, "reason": "dinner"}
+    send = over_the_wire(server)
+    hot = send(Case(code, status, code, acting, wire.payment_body(ben, 1)), who, HOT)
+    drf = send(Case(code, status, code, acting, json.dumps(asked).encode()), who, DRF)
+    assert (hot.status, hot.document["code"]) == (status, code)
+    assert _comparable(hot) == _comparable(drf)
 
 
 @pytest.mark.parametrize("path", [HOT, DRF])
