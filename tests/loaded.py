@@ -65,9 +65,8 @@ def _fill(payer: Person, payee: Person, payments: int) -> None:
         cursor.execute(update, [0, payments + 1, now, wallets[0]])
         cursor.execute(update, [payments + 1, payments + 1, now, wallets[1]])
         cursor.execute("UPDATE event_head SET position = position + %s", [payments])
-        if (
-            _MYSQL
-        ):  # else it believes for seconds that the tables are empty, and reads all of one for each row of another
+        if _MYSQL:
+            # Else it believes for seconds that the tables are empty, and reads all of one for each row of another.
             tables = {table.strip() for table in _tables(head, payments)}
             cursor.execute(f"ANALYZE TABLE {', '.join(sorted(tables))}")
             cursor.fetchall()

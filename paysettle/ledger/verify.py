@@ -414,7 +414,7 @@ def _streams_have_no_gap(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterat
         yield f"{stream} has {rows} events, of versions {first} to {last}"
 
 
-def events_of_versions(reads: Snapshot, table: str, prefix: str, tally: Tally) -> Iterator[Finding]:
+def events_of_versions(table: str, prefix: str, reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
     """Yield a finding for each object of a table whose stream has not one event for each of its versions.
 
     Both sides are added up first, and gone through one by one only when that does not agree.

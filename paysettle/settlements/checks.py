@@ -1,6 +1,7 @@
 """What `ledger verify` asks of settlements."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from paysettle.kernel.snapshot import Snapshot
 from paysettle.ledger.verify import Check, Finding, Scope, Tally, count, events_of_versions, rows_as_findings
@@ -83,10 +84,6 @@ def _keys_match_moves(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[
     )
 
 
-def _settlements_have_their_events(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
-    yield from events_of_versions(reads, "settlements_settlement", "set", tally)
-
-
 def _limits_have_counted(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
     """No counter says less than what its member has approved since it began. Rule MR16."""
     tally.seen = count(reads, "SELECT COUNT(*) FROM identity_member_limit WHERE spent_since IS NOT NULL")
@@ -121,7 +118,7 @@ CHECKS = [
     Check(
         "events.settlements",
         "Each version of a settlement has its event (I8).",
-        _settlements_have_their_events,
+        partial(events_of_versions, "settlements_settlement", "set"),
         whole=True,
     ),
 ]

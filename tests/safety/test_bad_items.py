@@ -1,6 +1,7 @@
 """One bad item costs itself alone: a row that somebody holds, an item that always fails, a deadlock in a batch."""
 
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
@@ -62,10 +63,8 @@ class _Poisoned(Exception):
     """What the poisoned item raises."""
 
 
-def test_a_poisoned_item_fails_alone() -> None:
-    ana, ben = person("ana"), person("ben")
-    deposit(ana, 100)
-    orders = [payment_order(ana, ben, 1, note=note) for note in ("", "", "poison", "", "", "", "")]
+def _poison() -> AbstractContextManager[Any]:
+    """Let an item fail whose note is `poison`."""
     decide = PaymentBook.decide
 
     def poisoned(self: PaymentBook, item: Any, now: Any) -> Any:
@@ -73,7 +72,14 @@ def test_a_poisoned_item_fails_alone() -> None:
             raise _Poisoned
         return decide(self, item, now)
 
-    with patch.object(PaymentBook, "decide", poisoned):
+    return patch.object(PaymentBook, "decide", poisoned)
+
+
+def test_a_poisoned_item_fails_alone() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    orders = [payment_order(ana, ben, 1, note=note) for note in ("", "", "poison", "", "", "", "")]
+    with _poison():
         outcomes = run(send_payment, orders)
     assert [outcome.status for outcome in outcomes] == [201, 201, 500, 201, 201, 201, 201]
     assert balance(ben) == 6
@@ -85,17 +91,11 @@ def test_control_without_halves_all_fail_with_the_poisoned_one() -> None:
     ana, ben = person("ana"), person("ben")
     deposit(ana, 100)
     orders = [payment_order(ana, ben, 1, note=note) for note in ("", "poison", "")]
-    decide = PaymentBook.decide
-
-    def poisoned(self: PaymentBook, item: Any, now: Any) -> Any:
-        if item.note == "poison":
-            raise _Poisoned
-        return decide(self, item, now)
 
     def given_up(_operation: Any, items: Any, **_: Any) -> Any:
         return [InternalError()] * len(items)
 
-    with patch.object(PaymentBook, "decide", poisoned), patch.object(batch, "_in_halves", given_up):
+    with _poison(), patch.object(batch, "_in_halves", given_up):
         outcomes = run(send_payment, orders)
     assert [outcome.status for outcome in outcomes] == [500] * 3
     assert balance(ben) == 0

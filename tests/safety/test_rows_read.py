@@ -16,7 +16,7 @@ from paysettle.payments.operations.send import send_payment
 from paysettle.settlements.operations.moves import move_settlement
 from tests import spoilt
 from tests.orders import request_order
-from tests.people import payment_order, person
+from tests.people import Person, payment_order, person
 from tests.plugin import KIND
 
 pytestmark = [
@@ -40,9 +40,7 @@ def test_a_payment_and_a_request_read_few_rows_however_many_there_are() -> None:
 
 def test_balances_and_statements_read_as_many_rows_as_they_show() -> None:
     """However long the history."""
-    ana, ben = person("ana"), person("ben")
-    spoilt.deposit(ana, 10_000)
-    batch.run(send_payment, [payment_order(ana, ben, 1) for _ in range(BEFORE)])
+    ana, _ = _after_many()
     account = accounts.wallet(ana.party_id, "EUR")
     moment = Entry.objects.get(account_id=account, sequence=BEFORE // 2).booked_at
     last = ledger.mark_now(account)
@@ -61,9 +59,7 @@ def test_balances_and_statements_read_as_many_rows_as_they_show() -> None:
 
 def test_control_a_page_that_skips_reads_what_it_skips() -> None:
     """The planted bug: an offset instead of a key."""
-    ana, ben = person("ana"), person("ben")
-    spoilt.deposit(ana, 10_000)
-    batch.run(send_payment, [payment_order(ana, ben, 1) for _ in range(BEFORE)])
+    ana, _ = _after_many()
     account = accounts.wallet(ana.party_id, "EUR")
     before = _handler_reads()
     assert Entry.objects.filter(account_id=account).order_by("-sequence")[BEFORE // 2 : BEFORE // 2 + PAGE].count()
@@ -83,11 +79,17 @@ class Searching(Transaction):
         return super().ask(sql.replace("digest IN", "fingerprint IN"), values, parameters)
 
 
-def _rows_read() -> int:
-    """Return how many rows one payment and one request read after many others."""
+def _after_many() -> tuple[Person, Person]:
+    """Return somebody who has paid somebody else many times."""
     ana, ben = person("ana"), person("ben")
     spoilt.deposit(ana, 10_000)
     batch.run(send_payment, [payment_order(ana, ben, 1) for _ in range(BEFORE)])
+    return ana, ben
+
+
+def _rows_read() -> int:
+    """Return how many rows one payment and one request read after many others."""
+    ana, ben = _after_many()
     before = _handler_reads()
     batch.run(send_payment, [payment_order(ana, ben, 1)])
     batch.run(move_settlement, [request_order(ana, ben, 1)])
