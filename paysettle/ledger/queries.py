@@ -91,14 +91,13 @@ def statement(account_id: UUID, *, above: int, upto: int, limit: int) -> list[Li
     """Return the newest lines with a sequence above one and up to another: by key, without counting or skipping."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT e.sequence, e.booked_at, e.amount_minor, e.balance_after_minor, t.currency, t.id, t.subject_kind,"
-            " t.subject_id, o.owner_id"
-            # The page first, and only its lines are joined: MySQL would now and then join them all and sort.
-            " FROM (SELECT sequence, booked_at, amount_minor, balance_after_minor, transfer_id FROM ledger_entry"
-            " WHERE account_id = %s AND sequence > %s AND sequence <= %s ORDER BY sequence DESC LIMIT %s) e"
-            " JOIN ledger_transfer t ON t.id = e.transfer_id"
+            # By the key: MySQL would rather go by the index of times, read the whole history and sort it.
+            "SELECT /*+ INDEX(e PRIMARY) */ e.sequence, e.booked_at, e.amount_minor, e.balance_after_minor, t.currency,"
+            " t.id, t.subject_kind, t.subject_id, o.owner_id"
+            " FROM ledger_entry e JOIN ledger_transfer t ON t.id = e.transfer_id"
             " JOIN ledger_account o ON o.id = CASE WHEN e.amount_minor > 0 THEN t.debit_account_id"
-            " ELSE t.credit_account_id END ORDER BY e.sequence DESC",
+            " ELSE t.credit_account_id END"
+            " WHERE e.account_id = %s AND e.sequence > %s AND e.sequence <= %s ORDER BY e.sequence DESC LIMIT %s",
             [account_id.bytes, above, upto, limit],
         )
         rows = cursor.fetchall()

@@ -50,7 +50,9 @@ def wallets(owner_id: UUID) -> Table:
 
 def lines(account: Account) -> Table:
     """Return the last lines of an account."""
-    last = Entry.objects.filter(account_id=account.id).select_related("transfer").order_by("-sequence")[:SHOWN_MAX]
+    # By time and sequence, which one key holds: ordered by sequence alone MySQL reads the whole history.
+    by_time = Entry.objects.filter(account_id=account.id).order_by("-booked_at", "-sequence")
+    last = by_time.select_related("transfer")[:SHOWN_MAX]
     return Table(
         "Last lines",
         ["Line", "Booked (UTC)", "Transfer", "Amount", "Balance after"],
