@@ -70,12 +70,17 @@ def person(name: str) -> Person:
 
 
 def deposit_order(
-    to: Person, amount_minor: int, currency: str = "EUR", *, key: str | None = None
+    to: Person,
+    amount_minor: int,
+    currency: str = "EUR",
+    *,
+    key: str | None = None,
+    direction: TreasuryDirection = TreasuryDirection.DEPOSIT,
 ) -> treasury.TreasuryOrder:
-    """Return an order to let money in."""
+    """Return an order to let money in, or out."""
     return treasury.order(
         operator="tests",
-        direction=TreasuryDirection.DEPOSIT,
+        direction=direction,
         party_id=to.party_id,
         money=Money(amount_minor, currency),
         reason="a test",
@@ -87,6 +92,12 @@ def deposit_order(
 def deposit(to: Person, amount_minor: int, currency: str = "EUR", *, key: str | None = None) -> Answer:
     """Let money in."""
     return lane.call(treasury.move_treasury, deposit_order(to, amount_minor, currency, key=key))
+
+
+def withdraw(whose: Person, amount_minor: int, currency: str = "EUR") -> Answer:
+    """Let money out."""
+    order = deposit_order(whose, amount_minor, currency, direction=TreasuryDirection.WITHDRAWAL)
+    return lane.call(treasury.move_treasury, order)
 
 
 def payment_order(

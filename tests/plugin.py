@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,13 +34,17 @@ if KIND != "sqlite" and not _SERVER and not MISSING:
 BESIDE = {name for name in os.environ.get("TEST_BESIDE", "").split() if f"TEST_{name.upper()}_URL" in os.environ}
 """What else this run tests on, and has."""
 
+ALL = ("sqlite", "mariadb", "mysql")
+
 SHARING = ("sqlite", "mariadb")
-"""Who take turns with the tests that are shared."""
+"""Who run what is not `money`, and take turns with what is shared, unless it names others."""
 
 FIRST_PEOPLE: list[str] = []
 """Who was there when the database had just been made."""
 
 _UNSHOWN: list[str] = []
+
+_TOLD: list[str] = []
 
 DATABASE = f"paysettle_test_{os.getpid()}"
 if KIND == "sqlite" or MISSING:
@@ -68,7 +72,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "once(database): one is enough: SQLite, or the one that is named, if it is there"
     )
-    config.addinivalue_line("markers", "shared: on SQLite or MariaDB in turns; in `make test-long` on both")
+    config.addinivalue_line(
+        "markers", "shared(databases): on SQLite or MariaDB in turns, or on those named; in `make test-long` on each"
+    )
     config.addinivalue_line("markers", "early: reads all that there is, and comes while that is little")
     config.addinivalue_line("markers", "long: only in `make test-long`")
 
@@ -78,8 +84,22 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     asvs.note(report)
 
 
+@pytest.fixture(scope="session")
+def tell() -> Callable[[str], None]:
+    """Return what a test tells its figures to: they stand before the summary of the run."""
+    return lambda text: _TOLD.append(f"{KIND}: {text}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what the tests of a worker have told."""
+    _TOLD.extend(getattr(node, "workeroutput", {}).get("told", []))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run of everything that has not passed each test that `docs/asvs.toml` names."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["told"] = _TOLD
     if asvs.is_whole(session):
         _UNSHOWN.extend(asvs.unshown())
         if _UNSHOWN and session.exitstatus == pytest.ExitCode.OK:
@@ -87,7 +107,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name what could not be had, loudly and last."""
+    """Show what the tests have told, and name what could not be had, loudly and last."""
+    if _TOLD:
+        terminalreporter.section("figures of the tests")
+        for text in _TOLD:
+            terminalreporter.write_line(text)
     for test in _UNSHOWN:
         terminalreporter.write_line(f"docs/asvs.toml names a test that has not passed: {test}", red=True)
     for name in ("MARIADB", "MYSQL", "KAFKA", "REDIS", "CHROMIUM"):
@@ -98,7 +122,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep what is for this database."""
-    in_turns = "mariadb" in BESIDE and "PYTEST_XDIST_WORKER" in os.environ and not os.environ.get("TEST_LONG")
+    may_take_turns = "PYTEST_XDIST_WORKER" in os.environ and not os.environ.get("TEST_LONG")
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
     for item in items:
@@ -106,11 +130,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if once:
             for_this = (once.args[0] if {*once.args} & BESIDE else "sqlite") == KIND
         else:
-            money = item.get_closest_marker("money") is not None
-            for_this = KIND != "mysql" or money
-            if in_turns and not money and item.get_closest_marker("shared"):
+            money, shared = item.get_closest_marker("money"), item.get_closest_marker("shared")
+            wanted = ALL if money else shared.args if shared and shared.args else SHARING
+            for_this = KIND in wanted
+            if may_take_turns and shared and not money and {*wanted} <= BESIDE | {"sqlite"}:
                 # By its name: the databases do not collect in one order.
-                for_this = SHARING[zlib.crc32(item.nodeid.encode()) % len(SHARING)] == KIND
+                for_this = wanted[zlib.crc32(item.nodeid.encode()) % len(wanted)] == KIND
         if item.get_closest_marker("long") and not os.environ.get("TEST_LONG"):
             for_this = False
         (kept if for_this else dropped).append(item)

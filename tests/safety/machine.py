@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from unittest.mock import patch
@@ -27,6 +28,7 @@ from paysettle.payments.operations import bulk, wallets
 from paysettle.payments.operations.bulk import BatchItem, submit_batch
 from paysettle.payments.operations.expiry import BATCH_MAX, expire_due
 from paysettle.payments.operations.moves import move_payment, refund_payment
+from paysettle.payments.operations.preview import preview
 from paysettle.payments.operations.send import PaymentOrder, send_payment
 from paysettle.payments.queries import batch_items
 from paysettle.settlements.lifecycle import Verb
@@ -128,6 +130,24 @@ class Machine(RuleBasedStateMachine):
         code, _ = self.oracle.deposit(who, amount)
         visited["deposit", self._wallets(who), code] += 1
         assert _code(people.deposit(self.people[who], amount)) == code
+
+    @rule(who=names, amount=amounts)
+    def take_out(self, who: str, amount: int) -> None:
+        code, _ = self.oracle.withdraw(who, amount)
+        visited["take out", self._wallets(who), code] += 1
+        assert _code(people.withdraw(self.people[who], amount)) == code
+
+    @rule(by=names, other=others, amount=amounts, hold_s=st.one_of(st.just(NOW), lives))
+    def preview(self, by: str, other: int, amount: int, hold_s: int | None) -> None:
+        """Ask what would happen: it is told, and nothing does."""
+        to, key, imagined = _somebody(by, other), next(self.fresh), deepcopy(self.oracle)
+        code, _ = imagined.pay(by, to, amount, key, hold_s)
+        visited["preview", self._wallets(by, to), code] += 1
+        told = preview(self._order(by, to, amount, key, hold_s))
+        assert (told.refusal.code if told.refusal else "ok") == code
+        if told.booked is not None and told.available is not None:
+            left = told.booked.amount_minor, told.available.amount_minor
+            assert left == (imagined.balances[by], imagined.available(by))
 
     @rule(by=names, other=others, amount=amounts, key=keys)
     def pay(self, by: str, other: int, amount: int, key: str) -> None:

@@ -106,10 +106,20 @@ class Oracle:
         """Return what is held of somebody's money."""
         return sum(payment.left for payment in self.payments.values() if payment.payer == who)
 
+    def available(self, who: str) -> int:
+        """Return what somebody may still send."""
+        return max(0, self.balances[who] - self.held(who))
+
     def deposit(self, who: str, amount: int) -> Answer:
         code = self._refusal({who: amount})
         if code == "ok":
             self.balances[who] += amount
+        return code, ""
+
+    def withdraw(self, who: str, amount: int) -> Answer:
+        code = self._refusal({who: -amount})
+        if code == "ok":
+            self.balances[who] -= amount
         return code, ""
 
     def pay(self, by: str, to: str, amount: int, key: str, hold_s: int | None = NOW) -> Answer:
@@ -341,6 +351,6 @@ class Oracle:
             if self.wallets.get(who, "open") != "open":
                 return f"account_{self.wallets[who]}"
             needed = (held_changes or {}).get(who, 0) - changes[who]
-            if needed > max(0, self.balances[who] - self.held(who)):
+            if needed > self.available(who):
                 return "insufficient_funds"
         return "ok"

@@ -1,14 +1,14 @@
 """R16: whatever people do in whatever order, the system answers what a simple model of it answers.
 
-Hypothesis makes up the stories: deposits; payments at once, authorised, captured in parts, released, expired, refunded;
-payments that wait until others approve, reject or withdraw them; batches of good and bad lines; wallets frozen,
-reopened and closed; settlements asked and decided; by the right side and the wrong one, with fresh keys, with keys sent
-again and with keys used for something else. At the end the matrix of what was tried in which state is printed (to be
-seen with `pytest -s`).
+Hypothesis makes up the stories: money let in and taken out; payments previewed, made at once, authorised, captured in
+parts, released, expired, refunded; payments that wait until others approve, reject or withdraw them; batches of good
+and bad lines; wallets frozen, reopened and closed; settlements asked and decided; by the right side and the wrong one,
+with fresh keys, with keys sent again and with keys used for something else. At the end of the run the matrix of what
+was tried in which state is printed.
 """
 
 import os
-import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from unittest.mock import patch
@@ -20,7 +20,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from paysettle.identity.limits import Limits
 from paysettle.payments.operations import moves
 from tests.plugin import KIND
-from tests.safety.machine import VERBS, WEEK_S, Machine, visited
+from tests.safety.machine import NAMES, VERBS, WEEK_S, Machine, visited
 from tests.safety.oracle import NOW, Oracle
 
 pytestmark = pytest.mark.money
@@ -42,16 +42,29 @@ FEW = settings(SETTINGS, max_examples=40, report_multiple_bugs=False, phases=[Ph
 
 
 @pytest.fixture(scope="module", autouse=True)
-def matrix() -> Iterator[None]:
-    """Print how often each action met each state, and how it ended."""
+def matrix(tell: Callable[[str], None]) -> Iterator[None]:
+    """Tell in which states each action was tried, and how often in each it was done and refused."""
     yield
+    states: dict[str, dict[str, Counter[str]]] = {}
     for (action, state, code), times in sorted(visited.items()):
-        print(f"{action:9} {state:56} {code:24} {times:6}", file=sys.stderr)
+        found = states.setdefault(action, {}).setdefault(state.removeprefix("; ") or "any", Counter())
+        found["done" if code == "ok" else "refused"] += times
+    for action, by_state in states.items():
+        tried = "; ".join(f"({state}) {found['done']}/{found['refused']}" for state, found in by_state.items())
+        tell(f"{action}, done/refused: {tried}")
 
 
 def test_the_system_answers_what_the_oracle_answers() -> None:
     run_state_machine_as_test(Machine, settings=SETTINGS)
-    assert {action for action, _, code in visited if code == "ok"} >= {"deposit", "pay", "authorise", "bulk", "ask"}
+    assert {action for action, _, code in visited if code == "ok"} >= {
+        "deposit",
+        "take out",
+        "preview",
+        "pay",
+        "authorise",
+        "bulk",
+        "ask",
+    }
     assert {code for *_, code in visited} >= {"idempotency_key_reused", "insufficient_funds"}
 
 
@@ -204,6 +217,11 @@ def test_every_action_while_a_wallet_is_frozen_or_closed(whose: str, verb: str) 
     for act in (machine.pay, partial(machine.authorise, hold_s=WEEK_S)):
         act("ana", 1, 10, "")
         act("ben", 2, 1, "")
+    for hold_s in (NOW, WEEK_S):
+        machine.preview("ana", 1, 10, hold_s)
+        machine.preview("ben", 2, 1, hold_s)
+    for name in NAMES:
+        machine.take_out(name, 1)
     machine.bulk("ana", [(1, 1, "", NOW), (1, 1, "", WEEK_S)], "")
     _captures(machine, "payment 2")
     _releases(machine, "payment 3")

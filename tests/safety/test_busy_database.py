@@ -32,7 +32,7 @@ WRITES_LEAST = 10
 
 
 @pytest.mark.skipif(KIND != "sqlite", reason="only SQLite has one lock for all")
-def test_the_worker_is_not_starved_by_a_busy_lane(server: Server) -> None:
+def test_the_worker_is_not_starved_by_a_busy_lane(server: Server, tell: Callable[[str], None]) -> None:
     people = [person(name) for name in ("ana", "ben", "cem")]
     for who in people:
         deposit(who, 10**6)
@@ -44,9 +44,9 @@ def test_the_worker_is_not_starved_by_a_busy_lane(server: Server) -> None:
         took = _writes(LOAD_S)
         told, paid = _told(people) - told_before, load.acknowledged - paid_before
     took.sort()
-    print(f"{paid} payments, {told} told of them, {len(took)} writes of a worker beside them in {LOAD_S} s")
-    print(
-        f"a write took {took[len(took) // 2] * 1000:.0f} ms (median), {took[len(took) * 99 // 100] * 1000:.0f} ms (p99)"
+    tell(
+        f"{paid} payments, {told} told of them, {len(took)} writes of a worker beside them in {LOAD_S} s;"
+        f" one took {took[len(took) // 2] * 1000:.0f} ms (median), {took[len(took) * 99 // 100] * 1000:.0f} ms (p99)"
     )
     assert paid > 0
     assert told > 0
@@ -70,7 +70,9 @@ def test_control_a_lock_that_is_never_given_back_starves_the_worker() -> None:
 
 
 @pytest.mark.skipif(KIND == "sqlite", reason="SQLite has one lane")
-def test_two_lanes_on_one_hot_account_lose_no_item_and_keep_their_deadlines(server: Server) -> None:
+def test_two_lanes_on_one_hot_account_lose_no_item_and_keep_their_deadlines(
+    server: Server, tell: Callable[[str], None]
+) -> None:
     people = [person(name) for name in ("ana", "ben", "cem", "dov")]
     shop = person("shop")
     for who in people:
@@ -80,7 +82,7 @@ def test_two_lanes_on_one_hot_account_lose_no_item_and_keep_their_deadlines(serv
         time.sleep(LOAD_S)
     _assert_kept(load.sent, shop)
     slowest = max(one.took_s for one in load.sent)
-    print(f"{len(load.sent)} payments to one account in {LOAD_S} s through two lanes, the slowest in {slowest:.2f} s")
+    tell(f"{len(load.sent)} payments to one account in {LOAD_S} s through two lanes, the slowest in {slowest:.2f} s")
     books_are_right(*people, shop)
 
 

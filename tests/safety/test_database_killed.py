@@ -6,7 +6,7 @@ The test has a server of its own, MariaDB or MySQL, to be killed and started aga
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import patch
@@ -44,7 +44,9 @@ def own() -> Iterator[SqlServer]:
         yield database
 
 
-def test_the_service_recovers_by_itself_and_nothing_is_lost(own: SqlServer, tmp_path: Path) -> None:
+def test_the_service_recovers_by_itself_and_nothing_is_lost(
+    own: SqlServer, tmp_path: Path, tell: Callable[[str], None]
+) -> None:
     people = [person(name) for name in ("ana", "ben", "cem")]
     for who in people:
         spoilt.deposit(who, 10**6)
@@ -76,7 +78,7 @@ def test_the_service_recovers_by_itself_and_nothing_is_lost(own: SqlServer, tmp_
     assert sum(balance(who) for who in people) == len(people) * 10**6
     call_command("ledger", "verify", "--acknowledged", str(tmp_path / "told.jsonl"))
     books_are_right(*people)
-    print(f"{KILLS} kills of the database, {told} payments acknowledged, {len(load.sent)} requests")
+    tell(f"{KILLS} kills of the database, {told} payments acknowledged, {len(load.sent)} requests")
 
 
 def test_control_a_server_that_nobody_answers_is_no_recovery() -> None:

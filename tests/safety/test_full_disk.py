@@ -5,6 +5,7 @@ The limit is SQLite's own (`max_page_count`): the server's connections get no pa
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,9 @@ pytestmark = pytest.mark.skipif(KIND != "sqlite", reason="test_full_disk_of_serv
 FULL_S = 1.5
 
 
-def test_while_the_disk_is_full_callers_are_told_and_then_it_goes_on(tmp_path: Path) -> None:
+def test_while_the_disk_is_full_callers_are_told_and_then_it_goes_on(
+    tmp_path: Path, tell: Callable[[str], None]
+) -> None:
     people = [person(name) for name in ("ana", "ben", "cem")]
     for who in people:
         deposit(who, 10**6)
@@ -42,7 +45,7 @@ def test_while_the_disk_is_full_callers_are_told_and_then_it_goes_on(tmp_path: P
         assert Counter((reply.status, reply.document["code"]) for reply in refusals).keys() == {(503, "unavailable")}
         assert all(reply.headers["Retry-After"] and reply.document["retryable"] for reply in refusals)
         assert _last_refused(load.sent) < ended + 20  # those that were on their way
-        print(f"full: {ended - began} requests, {len(refusals)} of them refused")
+        tell(f"full: {ended - began} requests, {len(refusals)} of them refused")
         load.settle()
         load.assert_replayed(payments=100)
     assert sum(balance(who) for who in people) == len(people) * 10**6

@@ -7,7 +7,7 @@ the lane that answers, and nobody knows the outcome until the same key is sent a
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,7 @@ def own(disk: SmallDisk) -> Iterator[SqlServer]:
 
 
 def test_while_the_disk_is_full_callers_are_told_and_then_it_goes_on(
-    own: SqlServer, disk: SmallDisk, tmp_path: Path
+    own: SqlServer, disk: SmallDisk, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
     people = _people()
     with servers.running(DATABASE_URL=own_database.url(own)) as server:
@@ -76,7 +76,7 @@ def test_while_the_disk_is_full_callers_are_told_and_then_it_goes_on(
     assert sum(balance(who) for who in people) == len(people) * 10**6
     call_command("ledger", "verify", "--acknowledged", str(tmp_path / "told.jsonl"))
     books_are_right(*people)
-    print(f"{acknowledged} payments acknowledged; told {dict(told)}; the server {'gave up' if gave_up else 'stayed'}")
+    tell(f"{acknowledged} payments acknowledged; told {dict(told)}; the server {'gave up' if gave_up else 'stayed'}")
 
 
 def test_control_on_a_disk_with_room_nobody_is_refused(own: SqlServer) -> None:

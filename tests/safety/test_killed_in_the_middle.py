@@ -94,7 +94,9 @@ def test_control_without_keys_a_batch_that_is_carried_out_again_pays_twice() -> 
     assert balance(ben) == 20
 
 
-def test_everything_that_was_acknowledged_around_kills_is_there_once(tmp_path: Path) -> None:
+def test_everything_that_was_acknowledged_around_kills_is_there_once(
+    tmp_path: Path, tell: Callable[[str], None]
+) -> None:
     people = [person(name) for name in ("ana", "ben", "cem", "dov")]
     for who in people:
         deposit(who, 10**6)
@@ -122,7 +124,7 @@ def test_everything_that_was_acknowledged_around_kills_is_there_once(tmp_path: P
     assert sum(balance(who) for who in people) == len(people) * 10**6
     call_command("ledger", "verify", "--acknowledged", str(tmp_path / "told.jsonl"))
     books_are_right(*people)
-    print(f"{KILLS} kills, {told} payments acknowledged, {len(load.sent)} requests")
+    tell(f"{KILLS} kills, {told} payments acknowledged, {len(load.sent)} requests")
 
 
 def test_control_a_payment_that_was_told_and_is_not_there_is_found(server: Server, tmp_path: Path) -> None:

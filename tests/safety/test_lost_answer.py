@@ -7,7 +7,7 @@ time, or carried out if it never arrived.
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def test_every_move_whose_answer_is_lost_is_made_once(where: str, cutter: Cutter
     books_are_right(ana, ben)
 
 
-def test_under_load_all_that_was_lost_is_settled(cutter: Cutter, tmp_path: Path) -> None:
+def test_under_load_all_that_was_lost_is_settled(cutter: Cutter, tmp_path: Path, tell: Callable[[str], None]) -> None:
     people = [person(name) for name in ("ana", "ben", "cem")]
     for who in people:
         deposit(who, 10**6)
@@ -108,7 +108,7 @@ def test_under_load_all_that_was_lost_is_settled(cutter: Cutter, tmp_path: Path)
     assert sum(balance(who) for who in people) == len(people) * 10**6
     call_command("ledger", "verify", "--acknowledged", str(tmp_path / "told.jsonl"))
     books_are_right(*people)
-    print(f"{lost} answers lost, {told} payments acknowledged")
+    tell(f"{lost} answers lost, {told} payments acknowledged")
 
 
 @pytest.mark.parametrize("where", POINTS)

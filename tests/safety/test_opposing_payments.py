@@ -1,4 +1,4 @@
-"""R23: payments around rings in opposing order never show a deadlock to anybody.
+"""R23: payments around rings in opposing order, one by one and whole rings at once, never show anybody a deadlock.
 
 Locks are taken in one order everywhere, so that hardly any deadlock happens; what the database rolls back all the
 same is run again.
@@ -15,19 +15,23 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.db import connections
 
 from paysettle.kernel import batch, transactions
 from paysettle.kernel.transactions import Contended, Reply, Transaction
+from paysettle.ledger import accounts
+from paysettle.ledger.rules import Transfer
 from paysettle.payments.operations.send import PaymentOrder, send_payment
 from tests import spoilt
+from tests.groups import post
 from tests.money import balance, books_are_right
-from tests.people import deposit, payment_order, person
+from tests.people import Person, deposit, payment_order, person
 from tests.plugin import KIND
 from tests.server import Server
 
 pytestmark = pytest.mark.money
 
-THREADS = 16
+THREADS, GROUP_THREADS = 16, 4
 LAPS = 400 if os.environ.get("TEST_LONG") else 5
 
 
@@ -49,8 +53,10 @@ def test_opposing_rings_give_no_error(server: Server) -> None:
                 found[clients[place % size].pay(ring[(place + step) % size], 1).status] += 1
         return found
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(THREADS + GROUP_THREADS) as pool:
+        groups = [pool.submit(_post_rings, ring, number) for number in range(GROUP_THREADS)]
         statuses = sum(pool.map(go_round, range(THREADS)), Counter())
+    assert sum(posted.result() for posted in groups) == GROUP_THREADS * LAPS
     assert set(statuses) == {201}
     assert sum(balance(somebody) for somebody in ring) == 8_000_000
     books_are_right(*ring)
@@ -70,6 +76,20 @@ def test_control_locks_in_opposing_order_deadlock() -> None:
         codes = sorted(spoilt.at_once([partial(_pay_without_retry, order) for order in orders]))
     assert codes == ["ok", Contended.code]
     books_are_right(ana, ben)
+
+
+def _post_rings(ring: Sequence[Person], number: int) -> int:
+    """Post groups of several transfers, each a whole ring in one direction; return how many."""
+    wallets = [accounts.wallet(somebody.party_id, "EUR") for somebody in ring]
+    dice = random.Random(number)
+    try:
+        for _ in range(LAPS):
+            places = wallets[: dice.randint(2, 8)][:: 1 if number % 2 else -1]
+            ways = zip(places, [*places[1:], places[0]], strict=True)
+            post(*[Transfer(debit, credit, dice.randint(1, 9)) for debit, credit in ways])
+    finally:
+        connections.close_all()
+    return LAPS
 
 
 def _pay_without_retry(order: PaymentOrder) -> str:

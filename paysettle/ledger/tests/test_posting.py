@@ -4,15 +4,12 @@ from uuid import UUID
 
 import pytest
 
-from paysettle.events import log
-from paysettle.events.log import NewEvent
-from paysettle.kernel import identifiers, transactions
+from paysettle.kernel import identifiers
 from paysettle.kernel.money import BALANCE_MINOR_LIMIT
-from paysettle.kernel.transactions import Transaction
 from paysettle.ledger import accounts
 from paysettle.ledger.models import Account, Entry
-from paysettle.ledger.posting import Group, Posting
 from paysettle.ledger.rules import AccountClosed, AccountFrozen, BalanceLimit, InsufficientFunds, Transfer
+from tests.groups import post
 from tests.money import balance, books_are_right
 from tests.people import Person, deposit, person
 
@@ -21,32 +18,6 @@ pytestmark = pytest.mark.money
 
 def wallet(of: Person) -> UUID:
     return accounts.wallet(of.party_id, "EUR")
-
-
-def post(*transfers: Transfer) -> None:
-    """Post one group, with an event of its own, as an operation would."""
-    event_id, subject_id = identifiers.new(), identifiers.new()
-
-    def work(tx: Transaction) -> None:
-        posting = Posting(tx, {account for t in transfers for account in (t.debit_id, t.credit_id)})
-        now = tx.read_clock()
-        posting.post(Group(transfers=transfers, subject_kind="test", subject_id=subject_id, event_id=event_id), at=now)
-        posting.write()
-        log.record(
-            NewEvent(
-                event_id=event_id,
-                stream=identifiers.show("tst", subject_id),
-                version=1,
-                type="paysettle.test.posted.v1",
-                actor="operator:tests",
-                party="system",
-                data={},
-                request_id="req",
-                at=now,
-            )
-        )
-
-    transactions.run(work)
 
 
 def test_a_ring_without_money_settles_on_its_net() -> None:

@@ -1,0 +1,34 @@
+"""Groups of transfers that nobody has ordered, for tests of the ledger."""
+
+from paysettle.events import log
+from paysettle.events.log import NewEvent
+from paysettle.kernel import identifiers, transactions
+from paysettle.kernel.transactions import Transaction
+from paysettle.ledger.posting import Group, Posting
+from paysettle.ledger.rules import Transfer
+
+
+def post(*transfers: Transfer) -> None:
+    """Post one group, with an event of its own, as an operation would."""
+    event_id, subject_id = identifiers.new(), identifiers.new()
+
+    def work(tx: Transaction) -> None:
+        posting = Posting(tx, {account for t in transfers for account in (t.debit_id, t.credit_id)})
+        now = tx.read_clock()
+        posting.post(Group(transfers=transfers, subject_kind="test", subject_id=subject_id, event_id=event_id), at=now)
+        posting.write()
+        log.record(
+            NewEvent(
+                event_id=event_id,
+                stream=identifiers.show("tst", subject_id),
+                version=1,
+                type="paysettle.test.posted.v1",
+                actor="operator:tests",
+                party="system",
+                data={},
+                request_id="req",
+                at=now,
+            )
+        )
+
+    transactions.run(work)
