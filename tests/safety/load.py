@@ -110,10 +110,13 @@ class MixedLoad:
                 assert second.headers.get("Idempotent-Replayed") == "true"
 
     def write_log(self, file: Path) -> int:
-        """Write what was told of payments as `ledger verify --acknowledged` reads it; return how many were told ok."""
-        lines = [_line(sent) for sent in self.sent if sent.path == PAYMENTS]
+        """Write what was told of payments, captures and refunds as `ledger verify --acknowledged` reads it.
+
+        Returns how many payments were told ok.
+        """
+        lines = [_line(sent) for sent in self.sent if sent.path.startswith(PAYMENTS)]
         file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        return sum(line["outcome"] == "ok" for line in lines)
+        return sum(line["outcome"] == "ok" and line["operation"] == "payment" for line in lines)
 
     def _work(self) -> None:
         held: list[tuple[Person, str]] = []
@@ -173,18 +176,18 @@ class MixedLoad:
 
 
 def _line(sent: Sent) -> dict[str, Any]:
-    line: dict[str, Any] = {"party": sent.by.party, "key": sent.key}
+    what = sent.path.removeprefix(PAYMENTS).rpartition("/")[2]
+    operation = {"": "payment", "captures": "move", "refunds": "refund"}[what]
+    line: dict[str, Any] = {"party": sent.by.party, "key": sent.key, "operation": operation}
     if not sent.is_definite or sent.reply is None:
         return {**line, "outcome": "unknown"}
     if sent.reply.status >= 300:
         return {**line, "outcome": "refused"}
     said = sent.reply.document
-    amount = said["amount"]
-    return {
-        **line,
-        "outcome": "ok",
-        "payment": said["id"],
-        "payee": said["payee"]["id"],
-        "amount": amount["amount"],
-        "currency": amount["currency"],
-    }
+    line["outcome"] = "ok"
+    if operation == "move":
+        return {**line, "payment": said["id"]}
+    money = {"amount": said["amount"]["amount"], "currency": said["amount"]["currency"]}
+    if operation == "refund":
+        return {**line, **money, "refund": said["id"], "payment": said["payment"]}
+    return {**line, **money, "payment": said["id"], "payee": said["payee"]["id"]}

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from paysettle.ledger import verify
 from paysettle.ledger.verify import NotAClientLog
+from tests.moves import authorise, capture, refund
 from tests.people import Person, deposit, pay, person
 
 pytestmark = pytest.mark.money
@@ -51,7 +52,44 @@ def test_the_truth_has_no_finding_and_each_lie_is_named() -> None:
     ]
 
 
-@pytest.mark.parametrize("line", ["x", "{}", "[]", '{"party": "ana", "key": "k", "outcome": "ok"}'])
+def test_each_lie_about_a_refund_or_a_move_is_named() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    held = authorise(ana, ben, 50).document()["id"]
+    other = authorise(ana, ben, 50).document()["id"]
+    capture(ben, held, 30, key="captured")
+    refused = capture(ben, held, 30, key="too much")
+    returned = refund(ben, held, 20, key="returned").document()["id"]
+    assert refused.status == 422
+    said = {"refund": returned, "payment": held, "amount": 20, "currency": "EUR"}
+    assert (
+        findings(
+            told(ben, "captured", "ok", operation="move", payment=held),
+            told(ben, "returned", "ok", operation="refund", **said),
+            told(ben, "too much", "refused", operation="move"),
+            told(ben, "never sent", "unknown", operation="refund"),
+        )
+        == []
+    )
+    name = "acknowledged: key {} of " + ben.party
+    assert findings(told(ben, "too much", "ok", operation="move", payment=held)) == [
+        name.format("too much") + " was acknowledged and has no move"
+    ]
+    assert findings(told(ben, "captured", "refused", operation="move")) == [
+        name.format("captured") + f" was refused and has the move {held}"
+    ]
+    assert findings(told(ben, "captured", "ok", operation="move", payment=other)) == [
+        name.format("captured") + " was acknowledged with another payment"
+    ]
+    assert findings(told(ben, "returned", "ok", operation="refund", **said | {"amount": 21})) == [
+        name.format("returned") + " was acknowledged with another amount"
+    ]
+    assert findings(told(ben, "returned", "refused", operation="refund")) == [
+        name.format("returned") + f" was refused and has the refund {returned}"
+    ]
+
+
+@pytest.mark.parametrize("line", ["x", "{}", "[]", "1", '{"party": "ana", "key": "k", "outcome": "ok"}'])
 def test_what_is_no_log_is_refused(line: str, tmp_path: Path) -> None:
     with pytest.raises(NotAClientLog, match="Line 1"):
         verify.verify(client_log=[line])
