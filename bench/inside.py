@@ -1,15 +1,12 @@
-"""What runs in a process with the product's settings: people with money, tokens, a fresh start, the comparison.
+"""What runs in a process with the product's settings: people with money, tokens, a fresh start.
 
 `site.Site.call` runs these functions by name; they take and return plain values.
 """
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
-from pathlib import Path
-from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
@@ -102,21 +99,6 @@ def count_payments() -> int:
     return _number("SELECT COUNT(*) FROM payments_payment")
 
 
-def compare(log: str) -> dict[str, Any]:
-    """Compare what was acknowledged (lines `key id …`) with the tables: each key once, with the id that was told."""
-    findings: list[str] = []
-    acknowledged = 0
-    with Path(log).open(encoding="utf-8") as lines:
-        while pairs := dict(_pairs(islice(lines, CHUNK), findings)):
-            acknowledged += len(pairs)
-            findings += _differences(pairs)
-    rows = count_payments()
-    distinct = _number("SELECT COUNT(DISTINCT reference) FROM payments_payment")
-    if rows != distinct:
-        findings.append(f"{rows} payments have {distinct} different keys")
-    return {"acknowledged": acknowledged, "payments": rows, "findings": findings[:20]}
-
-
 def sample() -> dict[str, str]:
     """Return the texts that the product has stored for one payment, for programs that write the same rows."""
     with connection.cursor() as cursor:
@@ -145,31 +127,6 @@ def data_mib() -> int:
         "SELECT SUM(data_length + index_length) DIV 1048576 FROM information_schema.tables"
         " WHERE table_schema = DATABASE() AND table_name NOT LIKE 'bench%%'"
     )
-
-
-def _pairs(lines: Iterator[str], findings: list[str]) -> Iterator[tuple[str, str]]:
-    for line in lines:
-        if line.startswith("!"):
-            findings.append(f"not acknowledged: {line.strip()}")
-            continue
-        key, id_ = line.split()[:2]
-        yield key, id_
-
-
-def _differences(pairs: dict[str, str]) -> Iterator[str]:
-    digests = {hashlib.sha256(key.encode()).digest(): key for key in pairs}
-    marks = ",".join(["%s"] * len(digests))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT k.digest, k.object_id, p.reference FROM kernel_idempotency_key k"
-            f" JOIN payments_payment p ON p.id = k.object_id WHERE k.operation = %s AND k.success"
-            f" AND k.digest IN ({marks})",
-            [SendPayment.name, *digests],
-        )
-        found = {digests[bytes(digest)]: (bytes(id_), reference) for digest, id_, reference in cursor.fetchall()}
-    for key, shown in pairs.items():
-        if found.get(key) != (identifiers.parse("pay", shown).bytes, key):
-            yield f"{key} was acknowledged as {shown} and is {found.get(key)}"
 
 
 def _make_people(tx: Transaction, count: int) -> None:

@@ -116,10 +116,17 @@ class Site:
         if done.returncode:
             raise Void(f"manage.py {' '.join(arguments)}: {done.stdout[-1500:]}{done.stderr[-1500:]}")
 
-    def verify(self) -> None:
-        """Ask `manage.py ledger verify`, once nothing is written any more; raise Void if the books are wrong."""
+    def verify(self, logs: Sequence[Path] = ()) -> int:
+        """Ask `manage.py ledger verify`, once nothing is written any more; raise Void if the books are wrong.
+
+        What clients were told (their logs) is held against the books as well; return how many payments that were.
+        """
         self.call("become_still")
-        self.run("ledger", "verify")
+        told = self.folder / "acknowledged.jsonl"
+        told.write_text("".join(log.read_text(encoding="utf-8") for log in logs), encoding="utf-8")
+        self.run("ledger", "verify", "--acknowledged", str(told))
+        with told.open(encoding="utf-8") as lines:
+            return sum(1 for _ in lines)
 
     @contextmanager
     def served(self, *, processes: int) -> Iterator["Server"]:

@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from bench.site import Server, Site, Void
+from paysettle.kernel import identifiers
 
 PATH = "/api/v1/payment-batches"
 TIMEOUT_S = 120
@@ -17,7 +19,7 @@ POLL_S = 0.1
 
 
 def pay(site: Site, server: Server, *, requests: int, items: int, connections: int) -> tuple[float, int, Path]:
-    """Return payments a second, how many were acknowledged, and the file of acknowledged keys. Raises Void."""
+    """Return payments a second, how many were acknowledged, and what the client was told. Raises Void."""
     tokens = site.call("access_tokens")
     run = random.randrange(10**9)  # noqa: S311 - so that keys are fresh
     payers = [request % len(site.people) for request in range(requests)]
@@ -32,11 +34,16 @@ def pay(site: Site, server: Server, *, requests: int, items: int, connections: i
         took_s = time.perf_counter() - began_s
     log = site.folder / f"bulk-{run}.log"
     with log.open("w", encoding="utf-8") as file:
-        for answer in answers:
+        for payer, answer in zip(payers, answers, strict=True):
             for item in answer["items"]:
                 if item["status"] != http.client.CREATED:
                     raise Void(f"A payment of a batch was refused: {item}")
-                file.write(f"{item['key']} {item['payment']}\n")
+                told = {
+                    "party": identifiers.show("par", UUID(site.people[payer].party)),
+                    "key": item["key"],
+                    "payment": item["payment"],
+                }
+                file.write(json.dumps({**told, "outcome": "ok"}) + "\n")
     acknowledged = sum(len(answer["items"]) for answer in answers)
     if acknowledged != requests * items:
         raise Void(f"{acknowledged} payments of {requests * items} were acknowledged.")

@@ -1,5 +1,6 @@
 """Runs a load against a server and reads what came of it."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -42,7 +43,7 @@ class Generator:
     def pay(
         self, site: Site, server: Server, *, connections: int, seconds: float, hot: bool = False, rate: float = 0
     ) -> tuple[Point, Path]:
-        """Pay for some seconds; return what was measured and the file of acknowledged keys.
+        """Pay for some seconds; return what was measured and the log of what the client was told.
 
         With `hot` everybody pays the same person. With a `rate` the loop is open. Raises Void on any error.
         """
@@ -82,9 +83,9 @@ def read(log: Path, connections: int) -> Point:
         for line in lines:
             if line.startswith("!"):
                 raise Void(f"A payment was refused: {line.strip()}")
-            _, _, latency_us, end_s = line.split()
-            latencies_us.append(int(latency_us))
-            ends_s.append(float(end_s))
+            told = json.loads(line)
+            latencies_us.append(told["us"])
+            ends_s.append(told["at"])
     if not ends_s:
         raise Void("Nothing was acknowledged.")
     first_s = ends_s[0] + WARM_S

@@ -1,7 +1,8 @@
 -- Payments for wrk, with one thread.
 --   wrk -t1 … URL -- TOKENS PAYEES LOG RUN RATE
--- TOKENS and PAYEES are files with a line for each, LOG is written: `key id microseconds finished_at`, and `! status
--- body` for whatever is not 201. RATE is payments a second for an open loop, 0 for a closed one. In an open loop a
+-- TOKENS and PAYEES are files with a line for each. LOG is written: what the client was told, as `ledger verify
+-- --acknowledged` reads it, with `us`, how long it took in microseconds, and `at`, when it was answered in seconds; and
+-- `! status body` for whatever is not 201. RATE is payments a second for an open loop, 0 for a closed one. In an open loop a
 -- payment is due at its time whether or not earlier ones were answered, and its latency counts from then.
 
 local ffi = require("ffi")
@@ -85,8 +86,10 @@ function response(status, headers, body)
     return
   end
   local now = now_s()
-  log:write(key, " ", body:match('"id":"(pay_[^"]+)"'), " ", math.floor((now - began[key]) * 1e6), " ",
-    string.format("%.6f", now), "\n")
+  log:write('{"party":"', body:match('"payer":{"id":"([^"]+)"'), '","key":"', key, '","outcome":"ok","payment":"',
+    body:match('"id":"(pay_[^"]+)"'), '","payee":"', body:match('"payee":{"id":"([^"]+)"'), '","amount":',
+    body:match('"amount":{"amount":(%d+)'), ',"currency":"', body:match('"currency":"(%u+)"'), '","us":',
+    math.floor((now - began[key]) * 1e6), ',"at":', string.format("%.6f", now), "}\n")
   began[key] = nil
 end
 

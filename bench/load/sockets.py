@@ -6,6 +6,7 @@ It costs several times the processor time of wrk, which the server under test th
 """
 
 import asyncio
+import json
 import random
 import sys
 import time
@@ -75,8 +76,17 @@ class Generator:
         now_s = time.monotonic()
         status = answer[9:12].decode()
         if status == "201":
-            id_ = said.partition(b'"id":"')[2][:30].decode()
-            self._log.write(f"{key} {id_} {int((now_s - due_s) * 1e6)} {now_s:.6f}\n")
+            made = json.loads(said)
+            told = {
+                "party": made["payer"]["id"],
+                "key": key,
+                "outcome": "ok",
+                "payment": made["id"],
+                "payee": made["payee"]["id"],
+                "amount": made["amount"]["amount"],
+                "currency": made["amount"]["currency"],
+            }
+            self._log.write(json.dumps({**told, "us": int((now_s - due_s) * 1e6), "at": round(now_s, 6)}) + "\n")
         else:
             self._log.write(f"! {status} {said[:300].decode()}\n")
 

@@ -45,7 +45,7 @@ def test_a_target_is_reached_or_not_and_what_was_not_measured_is_neither() -> No
 
 def test_a_void_run_has_no_figures() -> None:
     found = report.void("The books are wrong.", {})
-    assert found["verified"] is False
+    assert found["verified"] is None
     assert all(found[figure.key] is None for figure in FIGURES)
 
 
@@ -60,20 +60,20 @@ def test_the_table_stands_between_its_markers(tmp_path: Path, monkeypatch: pytes
     assert text.endswith("\n\nafter\n")
     assert "old" not in text
     assert "| HTTP ÷ raw SQL, one transaction for each payment | 1.5 |" in text
-    assert json.loads((tmp_path / "latest.json").read_text())["verified"] == 1000
+    assert json.loads((tmp_path / "latest.json").read_text())["verified"] == {"acknowledged": 1000, "exit_code": 0}
 
 
 def test_a_load_with_a_refusal_is_void(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text("key-1 pay_1 1000 1.0\n! 503 overloaded\nkey-2 pay_2 1000 2.0\n")
+    log.write_text('{"us": 1000, "at": 1.0}\n! 503 overloaded\n{"us": 1000, "at": 2.0}\n')
     with pytest.raises(Void, match="503"):
         generator.read(log, 1)
 
 
 def test_the_first_moments_of_a_load_do_not_count(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    slow = "key-0 pay_0 900000 10.0\n"
-    log.write_text(slow + "".join(f"key-{n} pay_{n} 1000 {10.5 + n / 100}\n" for n in range(1, 101)))
+    answers = [(900_000, 10.0), *((1000, 10.5 + n / 100) for n in range(1, 101))]
+    log.write_text("".join(json.dumps({"us": took_us, "at": at_s}) + "\n" for took_us, at_s in answers))
     point = generator.read(log, 1)
     assert point.acknowledged == 101
     assert point.payments_per_s == 100
