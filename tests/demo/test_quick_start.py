@@ -72,6 +72,12 @@ def test_the_story_is_told(demo: Demo) -> None:
     for line in (
         "Ana pays Ben 12.50 EUR for “Lunch”: 201",
         "422 insufficient_funds",
+        "Ana holds 60.00 EUR for Dov: 201 authorised",
+        "Dov delivers a first part and captures 20.00 EUR: 200 authorised",
+        "what is left goes back: 200 completed",
+        "Dov refunds 5.00 EUR: 201 ref_",
+        "2 paid, 1 refused",
+        "Dov 900.00 EUR: 422 insufficient_funds",
         "Ben approves, and the money moves: 200 settled",
         "Dov rejects it, “That was the cat”: 200 rejected",
         "mail to ben@demo.example: ana paid you 12.50 EUR",
