@@ -14,7 +14,7 @@ from bench.drivers import Driver
 from bench.figures import FIGURES
 from bench.load.generator import Generator
 from bench.records import Records
-from bench.rounds import Options, Rounds, say
+from bench.rounds import OUR_PROCESSES, Options, Rounds, say
 from bench.site import ROOT, Site, Void
 from devservers.errors import Unavailable
 
@@ -35,7 +35,8 @@ def main() -> int:
             _measure(records, facts, folder, options, full=arguments.full)
     except Void as reason:
         say(f"VOID: {reason}")
-        report.write(report.void(str(reason), facts))
+        found = report.void(str(reason), facts)
+        report.write(found if arguments.results else report.with_large_of_the_last(found))
         return 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -75,7 +76,7 @@ def _measure(records: Records, facts: dict[str, Any], folder: Path, options: Opt
 
 def _measure_large_alone(records: Records, facts: dict[str, Any], folder: Path, options: Options) -> None:
     driver = _driver(drivers.pymysql(folder))
-    processes = report.last()["facts"]["processes"]
+    processes = report.last()["facts"].get("processes", OUR_PROCESSES[-1])
     facts["large"] = large.measure(Generator(), records, driver, folder / "large", options, processes=processes)
     facts["driver"] = driver.name
 

@@ -47,7 +47,7 @@ _PAYMENTS = {
         "{transfer}, {group}, a.account, b.account, 1, 'EUR', 'payment', {payment}, {event}, {at}, {at}"
     ),
     "event (position, event_id, stream, stream_version, type, actor, party, data, request_id, recorded_at)": (
-        "@head + 1 + s.seq, {event}, CONCAT('pay_', LPAD(s.seq, 26, '0')), 1, 'paysettle.payment.completed.v1', @actor,"
+        "@head + 1 + s.seq, {event}, {stream}, 1, 'paysettle.payment.completed.v1', @actor,"
         " @party, @data, CONCAT('req_', LPAD(s.seq, 26, '0')), {at}"
     ),
 }
@@ -61,6 +61,23 @@ SELECT a.account, a.sequence + 2 * r.seq + side.n,
 FROM bench_ring a JOIN seq_0_to_{last_round} r JOIN (SELECT 1 AS n UNION ALL SELECT 2) side
 WHERE a.n BETWEEN {first} AND {last} ORDER BY a.account, r.seq, side.n
 """
+
+
+_DIGITS = dict(zip("VUTSRQPONMLKJI", "zyxwvtsrqpnmkj", strict=True))
+"""What MariaDB and MySQL take for the last digits to the base of 32, and what identifiers do; up to h they agree."""
+
+
+def shown(prefix: str, id_: str) -> str:
+    """Return the expression of the public id to that of an identifier, as `identifiers.show` writes it."""
+    hexadecimal = f"HEX({id_})"
+    parts = ((1, 2, 2), (3, 15, 12), (18, 15, 12))  # no more than 64 bits at once
+    digits = ", ".join(
+        f"LPAD(CONV(SUBSTR({hexadecimal}, {at}, {length}), 16, 32), {width}, '0')" for at, length, width in parts
+    )
+    text = f"CONCAT({digits})"
+    for digit, letter in _DIGITS.items():
+        text = f"REPLACE({text}, '{digit}', '{letter}')"
+    return f"CONCAT('{prefix}_', LOWER({text}))"
 
 
 def grow(entries: int, texts: dict[str, str]) -> None:
@@ -78,6 +95,7 @@ def grow(entries: int, texts: dict[str, str]) -> None:
         cursor.execute("SELECT FLOOR(UNIX_TIMESTAMP(@start) * 1000)")
         (start_ms,) = cursor.fetchone()
         ids = {name: _id(int(start_ms), tag, "s.seq") for tag, name in enumerate(_IDS, start=1)}
+        ids["stream"] = shown("pay", ids["payment"])
         at = f"@start + INTERVAL s.seq DIV {people} * 1000 MICROSECOND"
         for first in range(0, rounds * people, CHUNK):
             last = min(first + CHUNK, rounds * people) - 1

@@ -93,7 +93,8 @@ def last() -> dict[str, Any]:
 def beside_the_last(found: dict[str, Any]) -> dict[str, Any]:
     """Return the last run with what this one has measured of large data in its place, and when that was."""
     merged = _with_large_of(found, last(), at=found["measured_at"])
-    merged["verified"]["acknowledged"] += found["verified"]["acknowledged"]
+    if merged["verified"]:
+        merged["verified"]["acknowledged"] += found["verified"]["acknowledged"]
     return merged
 
 
@@ -116,9 +117,10 @@ def _with_large_of(of: dict[str, Any], merged: dict[str, Any], *, at: str) -> di
 
 def void(reason: str, facts: dict[str, Any]) -> dict[str, Any]:
     """Return what is left of a run whose figures mean nothing."""
-    figures = {figure.key: None for figure in FIGURES}
+    nothing = dict.fromkeys(figure.key for figure in FIGURES)
     moment = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"measured_at": moment, "facts": facts, "verified": None, "void": reason, **figures}
+    run = {"measured_at": moment, "facts": facts, "verified": None, "void": reason}
+    return {**run, **nothing, "ranges": {**nothing}, "verdicts": dict.fromkeys(nothing, "not measured"), "points": {}}
 
 
 def write(found: dict[str, Any]) -> None:

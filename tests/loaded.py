@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from django.core.management import call_command
 from django.db import connection
 
+from bench import growth
+from paysettle.kernel import identifiers
 from tests import plugin, spoilt
 from tests.people import Person, person
 
@@ -49,6 +51,8 @@ def _fill(payer: Person, payee: Person, payments: int) -> None:
             cursor.execute("SELECT id FROM ledger_account WHERE owner_id = %s", [who.party_id.bytes])
             wallets.append(bytes(cursor.fetchone()[0]))
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        if not _MYSQL:
+            connection.connection.create_function("shown", 1, _shown)
         numbers = _numbers(payments)
         for table, columns in _tables(head, payments).items():
             names, values = ", ".join(columns), ", ".join(columns.values())
@@ -134,7 +138,7 @@ def _tables(head: int, payments: int) -> dict[str, dict[str, str]]:
         "event": {
             "position": f"{head} + n",
             "event_id": _id("e"),
-            "stream": _text("pay_loaded_"),
+            "stream": growth.shown("pay", _id("p")) if _MYSQL else f"shown({_id('p')})",
             "stream_version": "1",
             "type": "'paysettle.payment.completed.v1'",
             "actor": "'system'",
@@ -153,8 +157,8 @@ def _id(letter: str, width: int = 16) -> str:
     return f"CAST('{letter}' || printf('%%0{width - 1}d', n) AS BLOB)"
 
 
-def _text(start: str) -> str:
-    return f"CONCAT('{start}', n)" if _MYSQL else f"'{start}' || n"
+def _shown(id_: bytes) -> str:
+    return identifiers.show("pay", identifiers.from_bytes(id_))
 
 
 def _numbers(count: int) -> str:

@@ -1,9 +1,9 @@
 -- Payments for wrk, with one thread.
 --   wrk -t1 … URL -- TOKENS PAYEES LOG RUN RATE
 -- TOKENS and PAYEES are files with a line for each. LOG is written: what the client was told, as `ledger verify
--- --acknowledged` reads it, with `us`, how long it took in microseconds, and `at`, when it was answered in seconds; and
--- `! status body` for whatever is not 201. RATE is payments a second for an open loop, 0 for a closed one. In an open loop a
--- payment is due at its time whether or not earlier ones were answered, and its latency counts from then.
+-- --acknowledged` reads it, with `us`, how long it took in microseconds, and `at`, when it was answered in seconds;
+-- and `! status body` for whatever is not 201. RATE is payments a second for an open loop, 0 for a closed one. In an
+-- open loop a payment is due at its time whether or not earlier ones were answered, and its latency counts from then.
 
 local ffi = require("ffi")
 ffi.cdef([[

@@ -1,16 +1,8 @@
 """What a client was told, held against the books: I5 to I7 of `ledger verify --acknowledged FILE`.
 
-The file is the client's own log, one JSON object a line, written outside of the system under test:
-
-    {"party": "par_…", "key": "…", "outcome": "ok", "payment": "pay_…", "payee": "par_…", "amount": 1250,
-     "currency": "EUR"}     (in one line)
-    {"party": "par_…", "key": "…", "outcome": "refused"}
-    {"party": "par_…", "key": "…", "outcome": "unknown"}
-    {"party": "par_…", "key": "…", "outcome": "ok", "operation": "refund", "refund": "ref_…", "payment": "pay_…"}
-    {"party": "par_…", "key": "…", "outcome": "ok", "operation": "move", "payment": "pay_…"}
-
-`ok` must have exactly one payment, refund or move (a capture, a release, a decision), the same in all that it says
-(I5); `refused` none (I6); `unknown` none or one (I7). Whatever else a line says is the client's own affair.
+The file is the client's own log, one JSON object a line, written outside of the system under test; its form stands in
+`docs/money-rules.md`. `ok` must have exactly one payment, refund or move under its key, the same in all that it says
+(I5; of a move only the payment is kept with the key); `refused` none (I6); `unknown` none or one (I7).
 """
 
 import json

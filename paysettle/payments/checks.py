@@ -4,7 +4,16 @@ from collections.abc import Iterator
 from functools import partial
 
 from paysettle.kernel.snapshot import Snapshot
-from paysettle.ledger.verify import Check, Finding, Scope, Tally, count, events_of_versions, rows_as_findings
+from paysettle.ledger.verify import (
+    FINDINGS_MAX,
+    Check,
+    Finding,
+    Scope,
+    Tally,
+    count,
+    events_of_versions,
+    rows_as_findings,
+)
 from paysettle.payments.operations.bulk import SubmitBatch
 from paysettle.payments.operations.moves import MovePayment, RefundPayment
 from paysettle.payments.operations.send import SendPayment
@@ -166,7 +175,7 @@ def _keys_match_objects(
         )
     if wrong_refusals:
         for (request_id,) in reads.fetch(
-            f"SELECT k.request_id {of_operation} AND NOT k.success AND k.object_id IS NOT NULL",
+            f"SELECT k.request_id {of_operation} AND NOT k.success AND k.object_id IS NOT NULL LIMIT {FINDINGS_MAX}",
             [operation],
         ):
             yield f"the refusal of request {request_id} has an object"

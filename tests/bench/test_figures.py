@@ -49,6 +49,19 @@ def test_a_void_run_has_no_figures() -> None:
     assert all(found[figure.key] is None for figure in FIGURES)
 
 
+def test_a_void_run_keeps_what_another_has_measured_of_large_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "RESULTS", tmp_path / "latest.json")
+    before = report.void("", {"large": {"entries": 5}})
+    before["ranges"]["balance_at_ms"], before["balance_at_ms"] = [1, 2], 1.5
+    report.RESULTS.write_text(json.dumps(before))
+    found = report.with_large_of_the_last(report.void("The books are wrong.", {}))
+    assert (found["balance_at_ms"], found["ranges"]["balance_at_ms"]) == (1.5, [1, 2])
+    assert found["facts"]["large"]["entries"] == 5
+    assert (found["verified"], found["http_over_raw_single"]) == (None, None)
+
+
 def test_the_table_stands_between_its_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     document = tmp_path / "performance.md"
     document.write_text(f"before\n\n{report.BEGIN}\nold\n{report.END}\n\nafter\n")

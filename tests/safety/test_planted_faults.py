@@ -6,6 +6,7 @@ changed, so what is planted there are rows too many.
 
 import os
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,6 +17,7 @@ from paysettle.identity.limit_rules import limit_id
 from paysettle.identity.roles import Role
 from paysettle.kernel import batch, identifiers
 from paysettle.kernel.idempotency import Answer
+from paysettle.kernel.snapshot import Snapshot, snapshot
 from paysettle.ledger import accounts, verify
 from paysettle.payments.models import Payment
 from paysettle.payments.operations.bulk import BatchItem, carry_out, submit_batch
@@ -139,6 +141,27 @@ FAULTS = {
         " (SELECT event_id FROM ledger_transfer WHERE subject_id = %s)",
         (NEW, "paid"),
         "events.payments: {paid} is at version",
+    ),
+    "versions that are wrong and add up": Fault(
+        "UPDATE payments_payment SET version = CASE WHEN id = %s THEN version + 1 ELSE version - 1 END"
+        " WHERE id IN (%s, %s)",
+        ("paid", "paid", "held"),
+        "events.payments: {paid} is at version",
+    ),
+    "an event of no payment": Fault(
+        "INSERT INTO event (position, event_id, stream, stream_version, type, actor, party, data, request_id,"
+        " recorded_at) SELECT (SELECT MAX(position) + 1 FROM event), %s, 'pay_00000000000000000000000000', 1, type,"
+        " actor, party, data, request_id, recorded_at FROM event WHERE event_id ="
+        " (SELECT event_id FROM ledger_transfer WHERE subject_id = %s)",
+        (NEW, "paid"),
+        "events.payments: pay_00000000000000000000000000 has 1 events and is not there",
+    ),
+    "money in suspense": Fault(
+        "INSERT INTO ledger_account (id, owner_id, kind, currency, balance_minor, held_minor, sequence, floor_minor,"
+        " state, version, last_booked_at) SELECT %s, owner_id, 'suspense', currency, 1, 0, 0, NULL, state, version,"
+        " last_booked_at FROM ledger_account WHERE id = %s",
+        (NEW, "wallet"),
+        f"suspense: {identifiers.show('acc', UUID(bytes=NEW))} is not at zero",
     ),
     "a version without its event": Fault(
         "UPDATE payments_payment SET version = version + 1 WHERE id = %s",
@@ -379,6 +402,28 @@ def test_clean_books_raise_no_alarm_however_many_they_are(tell: Callable[[str], 
         assert report.findings == []
         assert entries == 2 * PAYMENTS + 4  # two deposits
         assert took_s < LONG_S
+
+
+@pytest.mark.once("mariadb")  # it is slow to count every piece of memory
+@pytest.mark.usefixtures("big")
+def test_memory_does_not_grow_with_the_ledger(tell: Callable[[str], None]) -> None:
+    """A tenth of what the transfers alone would take, if they were all read at once (the control)."""
+    with loaded.used():
+        peak = _peak(lambda reads: verify.examine(reads, verify.Scope(None)))
+        control = _peak(lambda reads: reads.fetch("SELECT * FROM ledger_transfer"))
+    tell(f"{2 * PAYMENTS} entries verified in {peak >> 20} MiB, all transfers at once take {control >> 20}")
+    assert peak < control / 10
+
+
+def _peak(read: Callable[[Snapshot], object]) -> int:
+    """Return the most memory that a read has held at once, in bytes."""
+    with snapshot() as reads:
+        tracemalloc.start()
+        try:
+            read(reads)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
 
 
 @pytest.mark.usefixtures("big")

@@ -113,6 +113,11 @@ FIELDS: dict[str, tuple[Callable[[Desk], str | dict[str, Any]], str, str]] = {
     "amount with a decimal point": (_amount("10.0"), "/amount/amount", "not_whole"),
     "amount below the smallest coin": (_amount("0.01"), "/amount/amount", "not_whole"),
     "amount finer than the smallest coin": (_amount("12.505"), "/amount/amount", "not_whole"),
+    "amount of a tenth of a yen": (
+        lambda desk: json.dumps(desk.body(amount={"amount": 0.1, "currency": "JPY"})),
+        "/amount/amount",
+        "not_whole",
+    ),
     "amount with an exponent": (_amount("1e3"), "/amount/amount", "not_whole"),
     "amount beyond floats": (_amount("1e400"), "/amount/amount", "not_whole"),
     "amount just too large": (_amount(str(10**15 + 1)), "/amount/amount", "too_large"),
@@ -248,7 +253,17 @@ def test_nobody_pays_or_asks_themself(desk: Desk) -> None:
     assert desk.grown() == ({}, {})
 
 
-@pytest.mark.parametrize("other", ["nobody-here", "par_" + "0" * 26, "par_01", "BEN", "ben; --", "usr_" + "0" * 26])
+@pytest.mark.parametrize(
+    "other",
+    [
+        "nobody-here",
+        pytest.param("par_" + "0" * 26, id="the system itself"),
+        "par_01",
+        "BEN",
+        "ben; --",
+        "usr_" + "0" * 26,
+    ],
+)
 def test_nobody_pays_or_asks_a_stranger(desk: Desk, other: str) -> None:
     reply = desk.send(desk.body(other=other))
     assert (reply.status, reply.document["code"]) == (422, f"{desk.door.other}_not_found")

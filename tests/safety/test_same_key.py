@@ -1,29 +1,32 @@
 """R3: a request sent many times at once pays once, and everybody gets the same answer.
 
 Fifty requests with one key are released together. Every fifth has another body: of the two bodies one wins, whichever
-comes first, and the other is refused.
+comes first, and the other is refused. Then the same while a proxy cuts every tenth connection somewhere.
 """
 
 import os
 import secrets
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
 import pytest
+from urllib3.exceptions import HTTPError
 
 from paysettle.kernel import batch
 from paysettle.payments.models import Payment
 from paysettle.payments.operations.send import send_payment
 from paysettle.settlements.models import Settlement
 from paysettle.settlements.operations.moves import move_settlement
-from tests import spoilt
+from tests import cutter, spoilt
 from tests.money import balance, books_are_right
 from tests.orders import request_order
 from tests.people import Person, deposit, payment_order, person
 from tests.plugin import KIND
 from tests.release import Request, released_together
 from tests.safety import planted
-from tests.server import Reply, Server
+from tests.server import Client, Reply, Server
 
 pytestmark = pytest.mark.money
 
@@ -45,6 +48,32 @@ def test_one_key_pays_once_and_all_get_the_same_answer(server: Server) -> None:
         assert client.get(f"/api/v1/payments?idempotency_key={key}").document["data"] == [paid.document]
         spent += amount_minor
     assert (balance(ana), balance(ben)) == (30 * ROUNDS - spent, spent)
+    assert Payment.objects.filter(payer_id=ana.party_id).count() == ROUNDS
+    books_are_right(ana, ben)
+
+
+def test_one_key_pays_once_though_every_tenth_connection_is_cut(server: Server) -> None:
+    """Whoever got no answer sends again, until there is one."""
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 10 * ROUNDS)
+    body = {"payee": ben.handle, "amount": {"amount": 10, "currency": "EUR"}}
+
+    def until_answered(client: Client, key: str) -> str:
+        for _ in range(20):
+            with suppress(HTTPError):
+                reply = client.post("/api/v1/payments", body, key=key)
+                assert reply.status == 201
+                return reply.text
+        raise AssertionError("no answer came")
+
+    with cutter.running(server.address) as proxy, ThreadPoolExecutor(AT_ONCE) as pool:
+        proxy.share = 0.1
+        for _ in range(ROUNDS):
+            key = secrets.token_hex(12)
+            sends = [pool.submit(until_answered, Client(proxy.address, ana), key) for _ in range(AT_ONCE)]
+            assert len({sent.result() for sent in sends}) == 1
+        assert proxy.cuts > ROUNDS
+    assert (balance(ana), balance(ben)) == (0, 10 * ROUNDS)
     assert Payment.objects.filter(payer_id=ana.party_id).count() == ROUNDS
     books_are_right(ana, ben)
 

@@ -13,7 +13,9 @@ from django.db import connection
 from paysettle.identity.operations import closing
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers
+from paysettle.kernel.identifiers import SYSTEM
 from paysettle.ledger import accounts, verify
+from paysettle.ledger.chart import SUSPENSE
 from tests.approvals import limit
 from tests.companies import company
 from tests.findings import findings_after
@@ -65,6 +67,7 @@ def books() -> Books:
     item = {"key": "one", "payee": ben.handle, "amount": {"amount": 1, "currency": "EUR"}}
     assert InProcess(ana).post("/api/v1/payment-batches", {"items": [item]}).status == 200
     closing.close_own(by=person("cleo").caller)
+    accounts.open_missing([(SYSTEM, SUSPENSE.code, "EUR")])
     return Books(ana, ben, payment, settlement)
 
 
@@ -167,6 +170,7 @@ def test_only_some_accounts(books: Books) -> None:
     assert {result.check.name for result in report.results} == {
         "transfers",
         "accounts",
+        "suspense",
         "holds",
         "deadlines",
         "events",

@@ -72,20 +72,18 @@ def test_each_lie_about_a_refund_or_a_move_is_named() -> None:
         == []
     )
     name = "acknowledged: key {} of " + ben.party
-    assert findings(told(ben, "too much", "ok", operation="move", payment=held)) == [
-        name.format("too much") + " was acknowledged and has no move"
-    ]
-    assert findings(told(ben, "captured", "refused", operation="move")) == [
-        name.format("captured") + f" was refused and has the move {held}"
-    ]
-    assert findings(told(ben, "captured", "ok", operation="move", payment=other)) == [
-        name.format("captured") + " was acknowledged with another payment"
-    ]
-    assert findings(told(ben, "returned", "ok", operation="refund", **said | {"amount": 21})) == [
-        name.format("returned") + " was acknowledged with another amount"
-    ]
-    assert findings(told(ben, "returned", "refused", operation="refund")) == [
-        name.format("returned") + f" was refused and has the refund {returned}"
+    assert findings(
+        told(ben, "too much", "ok", operation="move", payment=held),
+        told(ben, "captured", "refused", operation="move"),
+        told(ben, "captured", "ok", operation="move", payment=other),
+        told(ben, "returned", "ok", operation="refund", **said | {"amount": 21}),
+        told(ben, "returned", "refused", operation="refund"),
+    ) == [
+        name.format("too much") + " was acknowledged and has no move",
+        name.format("captured") + f" was refused and has the move {held}",
+        name.format("captured") + " was acknowledged with another payment",
+        name.format("returned") + " was acknowledged with another amount",
+        name.format("returned") + f" was refused and has the refund {returned}",
     ]
 
 

@@ -196,11 +196,18 @@ def test_what_is_no_batch_is_refused_whole(items: object) -> None:
     assert (reply.status, reply.document["errors"][0]["pointer"]) == (422, "/items")
 
 
-def test_two_thousand_at_once() -> None:
+def test_ten_thousand_at_once() -> None:
+    """On a slow machine they take longer than a client is kept waiting: then it looks again."""
     ana, ben = person("ana"), person("ben")
-    deposit(ana, 3_000)
-    reply = InProcess(ana).post(PATH, {"items": [item(ben, 1, f"k{n}") for n in range(2_000)]})
-    assert (reply.status, reply.document["succeeded"]) == (200, 2_000)
+    deposit(ana, 11_000)
+    client = InProcess(ana)
+    found = client.post(PATH, {"items": [item(ben, 1, f"k{n}") for n in range(10_000)]}).document
+    give_up_at = time.monotonic() + 120
+    while found["state"] == "processing":
+        assert time.monotonic() < give_up_at
+        time.sleep(0.5)
+        found = client.get(f"{PATH}/{found['id']}").document
+    assert (found["succeeded"], found["refused"]) == (10_000, 0)
     pay(ana, ben, 1)
-    assert (balance(ana), balance(ben)) == (999, 2_001)
+    assert (balance(ana), balance(ben)) == (999, 10_001)
     books_are_right(ana, ben)
