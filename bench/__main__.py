@@ -35,8 +35,9 @@ def main() -> int:
             _measure(records, facts, folder, options, full=arguments.full)
     except Void as reason:
         say(f"VOID: {reason}")
-        found = report.void(str(reason), facts)
-        report.write(found if arguments.results else report.with_large_of_the_last(found))
+        if not arguments.large:  # else nothing is wrong with what is written down
+            found = report.void(str(reason), facts)
+            report.write(found if arguments.results else report.with_large_of_the_last(found))
         return 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 JOB is `counted`, a job of tests whose one effect is not harmless when done twice and goes through its fence; or
 `expiry`, which rests between seeing what is due and expiring it. It writes its arrival into `FOLDER/resting` and goes
-on when there is `FOLDER/go`.
+on when there is `FOLDER/go`; `expiry` writes `FOLDER/done` when it has expired what it saw.
 """
 
 import sys
@@ -40,6 +40,7 @@ def main(folder: Path, job: str) -> None:
     from paysettle.kernel import jobs
     from paysettle.kernel.jobs import Fence, Job
     from paysettle.payments import queries
+    from paysettle.payments.operations import expiry
 
     def counted(fence: Fence) -> bool:
         rest(folder)
@@ -53,10 +54,18 @@ def main(folder: Path, job: str) -> None:
         rest(folder)
         return found
 
+    expire = expiry.expire_due
+
+    def expire_due() -> int:
+        expired = expire()
+        (folder / "done").write_text("")
+        return expired
+
     if job == "counted":
         jobs.register(Job(COUNTED, "0 0 1 1 *", counted))
     else:
         queries.due_holds = due_holds
+        expiry.expire_due = expire_due
     worker.run(["jobs"])
 
 

@@ -73,7 +73,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "once(database): one is enough: SQLite, or the one that is named, if it is there"
     )
     config.addinivalue_line(
-        "markers", "shared(databases): on SQLite or MariaDB in turns, or on those named; in `make test-long` on each"
+        "markers",
+        "shared(databases, by): on SQLite or MariaDB in turns, or on those named, what has one parameter `by` on one of"
+        " them; in `make test-long` on each",
     )
     config.addinivalue_line("markers", "early: reads all that there is, and comes while that is little")
     config.addinivalue_line("markers", "long: only in `make test-long`")
@@ -135,7 +137,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for_this = KIND in wanted
             if may_take_turns and shared and not money and {*wanted} <= BESIDE | {"sqlite"}:
                 # By its name: the databases do not collect in one order.
-                for_this = wanted[zlib.crc32(item.nodeid.encode()) % len(wanted)] == KIND
+                parameters = item.callspec.params if hasattr(item, "callspec") else {}
+                turn = str(parameters.get(shared.kwargs.get("by"), item.nodeid))
+                for_this = wanted[zlib.crc32(turn.encode()) % len(wanted)] == KIND
         if item.get_closest_marker("long") and not os.environ.get("TEST_LONG"):
             for_this = False
         (kept if for_this else dropped).append(item)

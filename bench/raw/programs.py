@@ -88,7 +88,7 @@ def call_each(execute: Execute, payments: Sequence[Payment], texts: Texts) -> No
     for p in payments:
         execute(
             f"CALL bench_pay(x'{p.payer}',x'{p.payee}',x'{p.debit}',x'{p.credit}',{p.amount},x'{p.id}',x'{p.transfer}',"
-            f"x'{p.group}',x'{p.event}',x'{p.digest}','{p.reference}','pay_{p.id[:12]}{p.id[-14:]}',"
+            f"x'{p.group}',x'{p.event}',x'{p.digest}','{p.reference}','{p.stream}',"
             f"'req_{p.transfer[:26]}','{texts.answer}','{texts.data}','{texts.actor}','{texts.party}')"
         )
 

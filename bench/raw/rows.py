@@ -11,6 +11,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
+
+from paysettle.kernel import identifiers
 
 KEY_COLUMNS = "party_id, operation, digest, fingerprint, success, status, object_id, answer, request_id, created_at"
 PAYMENT_COLUMNS = (
@@ -37,7 +40,7 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment that is about to be made; ids are hexadecimal."""
+    """A payment that is about to be made; ids are hexadecimal, `stream` is the public one."""
 
     payer: str
     payee: str
@@ -45,6 +48,7 @@ class Payment:
     credit: str
     amount: int
     id: str
+    stream: str
     transfer: str
     group: str
     event: str
@@ -77,13 +81,15 @@ class Maker:
         reference = f"raw-{self._tag}-{number}"
         # Time-ordered like the product's: milliseconds, what it is for, the connection, a number.
         first, last = f"{time.time_ns() // 1_000_000:012x}7", f"8{self._tag}{number:07x}"
+        id_ = f"{first}001{last}"
         return Payment(
             payer=payer,
             payee=payee,
             debit=debit,
             credit=credit,
             amount=self._random.randrange(100, 100_000),
-            id=f"{first}001{last}",
+            id=id_,
+            stream=identifiers.show("pay", UUID(id_)),
             transfer=f"{first}002{last}",
             group=f"{first}003{last}",
             event=f"{first}004{last}",
@@ -124,6 +130,6 @@ def entry(account: str, sequence: int, p: Payment, amount: int, balance: int, at
 def event(p: Payment, texts: Texts, number: int, at: str) -> str:
     """Return the row of `event`, its position counted from `@p`."""
     return (
-        f"(@p+{number},x'{p.event}','pay_{p.id[:12]}{p.id[-14:]}',1,'paysettle.payment.completed.v1','{texts.actor}',"
+        f"(@p+{number},x'{p.event}','{p.stream}',1,'paysettle.payment.completed.v1','{texts.actor}',"
         f"'{texts.party}','{texts.data}','req_{p.transfer[:26]}','{at}')"
     )

@@ -28,8 +28,9 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     required=True,
     description=(
-        "1 to 255 printable ASCII characters, a UUID for instance. The same key and request give the same answer;"
-        " another request with it is refused."
+        "1 to 255 printable ASCII characters, a UUID for instance. The same key and request give the same answer for"
+        " 30 days, marked `Idempotent-Replayed`; another request with it is refused. The key of a success never makes"
+        " anything else."
     ),
 )
 PAGE = [

@@ -30,6 +30,10 @@ codes. **Again**: the same request may succeed later. **Kept**: the answer is st
 the same key gets the same answer, and a new attempt needs a new key; a request whose refusal is not kept may be
 corrected and sent again with the same key.
 
+What is kept under a key is answered again for 30 days, with `Idempotent-Replayed: true` and the `Original-Request-Id`.
+After that the key of a refusal is free; that of a success never is: it is told `idempotency_key_expired`, with the
+`object_id` of what it has made, as another request with a key is told `idempotency_key_reused`.
+
 This page is written by `make docs`.
 
 | Code | Status | Meaning | Again | Kept |

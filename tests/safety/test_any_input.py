@@ -33,7 +33,7 @@ from tests.moves import authorise
 from tests.people import Person, deposit, pay, person
 from tests.server import Server, token
 
-pytestmark = pytest.mark.shared("sqlite", "mariadb", "mysql")
+pytestmark = pytest.mark.shared("sqlite", "mariadb", "mysql", by="name")
 
 EXAMPLES = 1_000 if os.environ.get("TEST_LONG") else 100
 """For each operation: two fifths of them fit, two fifths do not, and one fifth is of somebody who has nothing."""

@@ -16,6 +16,7 @@ from paysettle.ledger import accounts
 from paysettle.ledger.models import Account
 from paysettle.payments.operations.send import PaymentBook, send_payment
 from tests.held import row_held
+from tests.http import InProcess
 from tests.money import balance, books_are_right
 from tests.people import deposit, payment_order, person
 
@@ -83,6 +84,23 @@ def test_a_poisoned_item_fails_alone() -> None:
         outcomes = run(send_payment, orders)
     assert [outcome.status for outcome in outcomes] == [201, 201, 500, 201, 201, 201, 201]
     assert balance(ben) == 6
+    books_are_right(ana, ben)
+
+
+def test_a_poisoned_line_of_a_batch_costs_itself_alone_and_its_key_pays_later() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    items = [
+        {"key": f"k{n}", "payee": ben.handle, "amount": {"amount": 1, "currency": "EUR"}, "note": note}
+        for n, note in enumerate(("", "poison", ""))
+    ]
+    with _poison():
+        lines = InProcess(ana).post("/api/v1/payment-batches", {"items": items}).document["items"]
+    assert [line["status"] for line in lines] == [201, 500, 201]
+    assert (lines[1]["problem"]["code"], lines[1]["problem"]["retryable"]) == ("internal_error", False)
+    order = {name: items[1][name] for name in ("payee", "amount", "note")}
+    assert InProcess(ana).post("/api/v1/payments", order, key="k1").status == 201
+    assert balance(ben) == 3
     books_are_right(ana, ben)
 
 

@@ -71,7 +71,8 @@ def test_control_a_lock_that_is_never_given_back_starves_the_worker() -> None:
             took = pool.submit(writes)
             with pytest.raises(TimeoutError):
                 took.result(timeout=2)
-        assert len(took.result()) > 1
+        assert len(took.result()) >= 1
+    assert len(_writes(0.5)) > 3
 
 
 @pytest.mark.skipif(KIND == "sqlite", reason="SQLite has one lane")
@@ -122,7 +123,6 @@ def _assert_kept(sent: list[Sent], payee: Person) -> None:
 
 def _writes(for_s: float) -> list[float]:
     """Write as a worker would, as often as it goes; return how long each took."""
-    ScheduledJob.objects.filter(name=JOB).delete()
 
     def write(tx: transactions.Transaction) -> None:
         now = tx.read_clock()

@@ -48,6 +48,7 @@ class PaymentBatches(APIView):
         """Carry out many orders, each for itself. 200 with all outcomes if done in time, else 202: look again later.
 
         With an `amount` of its own the batch is a split: each order gets its part of it, and the parts add up to it.
+        An order that met a fault of ours (500) is not kept under its key: send it by itself with the same key.
         The body has at most 8 MiB: ten thousand orders of some 800 bytes each.
         Limits and approval rules look at each order, step-up at what all of them add up to in a currency.
         """

@@ -137,6 +137,8 @@ class BatchProblemDocument(serializers.Serializer[None]):
 
     code = serializers.CharField()
     detail = serializers.CharField()
+    retryable = serializers.BooleanField(help_text="Sent by itself with its key, the order may succeed later.")
+    object_id = serializers.CharField(required=False, help_text="What the key has made before: `pay_…`")
     errors = FieldErrorDocument(many=True, required=False)  # type: ignore[assignment]  # the field, not the property
 
 

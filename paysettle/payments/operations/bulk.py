@@ -188,7 +188,8 @@ def _shown(n: int, key: str, outcome: Outcome) -> dict[str, Any]:
 
 
 def _problem(n: int, key: str, document: dict[str, Any]) -> dict[str, Any]:
-    problem = {name: document[name] for name in ("code", "detail", "errors") if name in document}
+    told = ("code", "detail", "retryable", "object_id", "errors")
+    problem = {name: document[name] for name in told if name in document}
     return {"n": n, "key": key, "status": document["status"], "payment": None, "state": None, "problem": problem}
 
 

@@ -119,7 +119,8 @@ def test_an_item_and_a_single_payment_share_their_keys() -> None:
     single = InProcess(ana).post("/api/v1/payments", {k: v for k, v in body.items() if k != "key"}, key="same")
     document = InProcess(ana).post(PATH, {"items": [body, item(ben, 99, "same")]}).document
     assert document["items"][0]["payment"] == single.document["id"]
-    assert document["items"][1]["problem"]["code"] == "idempotency_key_reused"
+    refused = document["items"][1]["problem"]
+    assert (refused["code"], refused["object_id"]) == ("idempotency_key_reused", single.document["id"])
     assert balance(ben) == 10
 
 

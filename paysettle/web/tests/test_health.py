@@ -46,6 +46,17 @@ def test_a_batch_that_takes_too_long_is_told(wait_s: float, told: tuple[int, str
     assert balance(ben) == 10
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_lane_whose_thread_has_died_is_told() -> None:
+    ana, ben = person("ana"), person("ben")
+    with closing(Lane(queue_max=10, deadline_s=20)) as lane, patch.dict(health._PARTS, lane=lane.state):
+        with patch.object(lane, "_drain", side_effect=SystemExit):
+            lane.submit(send_payment, payment_order(ana, ben, 10))
+            assert lane._thread is not None
+            lane._thread.join(20)
+        assert _ready() == (503, "dead")
+
+
 def _ready() -> tuple[int, str]:
     answer = Client().get("/readyz")
     return answer.status_code, answer.json()["parts"]["lane"]
