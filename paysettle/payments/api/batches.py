@@ -24,7 +24,14 @@ from paysettle.payments import bulk_runner, queries
 from paysettle.payments.api.documents import BATCH, BATCH_ITEM_PAGE, BATCH_ORDER
 from paysettle.payments.api.orders import payment_order
 from paysettle.payments.api.split import split
-from paysettle.payments.operations.bulk import ITEMS_MAX, BatchItem, BatchOrder, batch_order, submit_batch
+from paysettle.payments.operations.bulk import (
+    ITEMS_MAX,
+    PROBLEM_MEMBERS,
+    BatchItem,
+    BatchOrder,
+    batch_order,
+    submit_batch,
+)
 
 WAIT_S = 30
 BODY_SIZE_MAX = 8 * 1024 * 1024
@@ -123,9 +130,7 @@ def _read(n: int, entry: Any, caller: Caller, *, request_id: str) -> BatchItem:
         check_key(key)
     except DomainError as refusal:
         document = refusal.problem(request_id=request_id)
-        kept: dict[str, Any] = {
-            name: document[name] for name in ("status", "code", "detail", "errors") if name in document
-        }
+        kept = {name: document[name] for name in ("status", *PROBLEM_MEMBERS) if name in document}
         return BatchItem(key, None, kept)
     return BatchItem(key, order, None)
 

@@ -33,6 +33,9 @@ ITEMS_MAX = 10_000
 PART_ITEMS_MAX = 500
 CLAIM = timedelta(seconds=30)
 
+PROBLEM_MEMBERS = ("code", "detail", "retryable", "object_id", "errors")
+"""What of a problem document stands in the outcome of an item."""
+
 _BATCH_COLUMNS = (
     "id",
     "party_id",
@@ -188,8 +191,7 @@ def _shown(n: int, key: str, outcome: Outcome) -> dict[str, Any]:
 
 
 def _problem(n: int, key: str, document: dict[str, Any]) -> dict[str, Any]:
-    told = ("code", "detail", "retryable", "object_id", "errors")
-    problem = {name: document[name] for name in told if name in document}
+    problem = {name: document[name] for name in PROBLEM_MEMBERS if name in document}
     return {"n": n, "key": key, "status": document["status"], "payment": None, "state": None, "problem": problem}
 
 
