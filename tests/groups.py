@@ -1,11 +1,11 @@
 """Groups of transfers that nobody has ordered, for tests of the ledger."""
 
 from paysettle.events import log
-from paysettle.events.log import NewEvent
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.transactions import Transaction
 from paysettle.ledger.posting import Group, Posting
 from paysettle.ledger.rules import Transfer
+from tests.events import new_event
 
 
 def post(*transfers: Transfer) -> None:
@@ -17,18 +17,7 @@ def post(*transfers: Transfer) -> None:
         now = tx.read_clock()
         posting.post(Group(transfers=transfers, subject_kind="test", subject_id=subject_id, event_id=event_id), at=now)
         posting.write()
-        log.record(
-            NewEvent(
-                event_id=event_id,
-                stream=identifiers.show("tst", subject_id),
-                version=1,
-                type="paysettle.test.posted.v1",
-                actor="operator:tests",
-                party="system",
-                data={},
-                request_id="req",
-                at=now,
-            )
-        )
+        stream = identifiers.show("tst", subject_id)
+        log.record(new_event("paysettle.test.posted.v1", stream, 1, now, event_id=event_id))
 
     transactions.run(work)

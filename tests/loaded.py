@@ -69,11 +69,16 @@ def _fill(payer: Person, payee: Person, payments: int) -> None:
         cursor.execute(update, [0, payments + 1, now, wallets[0]])
         cursor.execute(update, [payments + 1, payments + 1, now, wallets[1]])
         cursor.execute("UPDATE event_head SET position = position + %s", [payments])
-        if _MYSQL:
-            # Else it believes for seconds that the tables are empty, and reads all of one for each row of another.
-            tables = {table.strip() for table in _tables(head, payments)}
-            cursor.execute(f"ANALYZE TABLE {', '.join(sorted(tables))}")
-            cursor.fetchall()
+    if _MYSQL:
+        # Else it believes for seconds that the tables are empty, and reads all of one for each row of another.
+        analyse(*sorted({table.strip() for table in _tables(head, payments)}))
+
+
+def analyse(*tables: str) -> None:
+    """Have MariaDB or MySQL count the rows of tables now, as it does by itself a while after they have grown."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE TABLE {', '.join(tables)}")
+        cursor.fetchall()
 
 
 def _tables(head: int, payments: int) -> dict[str, dict[str, str]]:

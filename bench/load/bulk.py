@@ -35,15 +35,12 @@ def pay(site: Site, server: Server, *, requests: int, items: int, connections: i
     log = site.folder / f"bulk-{run}.log"
     with log.open("w", encoding="utf-8") as file:
         for payer, answer in zip(payers, answers, strict=True):
+            party = identifiers.show("par", UUID(site.people[payer].party))
             for item in answer["items"]:
                 if item["status"] != http.client.CREATED:
                     raise Void(f"A payment of a batch was refused: {item}")
-                told = {
-                    "party": identifiers.show("par", UUID(site.people[payer].party)),
-                    "key": item["key"],
-                    "payment": item["payment"],
-                }
-                file.write(json.dumps({**told, "outcome": "ok"}) + "\n")
+                told = {"party": party, "key": item["key"], "outcome": "ok", "payment": item["payment"]}
+                file.write(json.dumps(told) + "\n")
     acknowledged = sum(len(answer["items"]) for answer in answers)
     if acknowledged != requests * items:
         raise Void(f"{acknowledged} payments of {requests * items} were acknowledged.")

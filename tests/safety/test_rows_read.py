@@ -14,7 +14,7 @@ from paysettle.ledger import queries as ledger
 from paysettle.ledger.models import Entry
 from paysettle.payments.operations.send import send_payment
 from paysettle.settlements.operations.moves import move_settlement
-from tests import spoilt
+from tests import loaded, spoilt
 from tests.orders import request_order
 from tests.people import Person, payment_order, person
 from tests.plugin import KIND
@@ -83,7 +83,7 @@ def _after_many() -> tuple[Person, Person]:
     ana, ben = person("ana"), person("ben")
     spoilt.deposit(ana, 10_000)
     batch.run(send_payment, [payment_order(ana, ben, 1) for _ in range(BEFORE)])
-    _analyse()
+    loaded.analyse("ledger_account", "ledger_entry", "ledger_transfer")
     return ana, ben
 
 
@@ -94,13 +94,6 @@ def _rows_read() -> int:
     batch.run(send_payment, [payment_order(ana, ben, 1)])
     batch.run(move_settlement, [request_order(ana, ben, 1)])
     return _handler_reads() - before
-
-
-def _analyse() -> None:
-    """Have the database count its rows now, as it does by itself a while after a table has grown by a tenth."""
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE TABLE ledger_account, ledger_entry, ledger_transfer")
-        cursor.fetchall()
 
 
 def _handler_reads() -> int:

@@ -8,10 +8,10 @@ from django.db import connection
 from paysettle.events import log, queries
 from paysettle.events.consumers import Consumer
 from paysettle.events.envelope import RecordedEvent
-from paysettle.events.log import NewEvent
 from paysettle.events.models import EventCursor
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.transactions import Transaction
+from tests.events import new_event
 
 HAPPENED = "paysettle.test.happened.v1"
 
@@ -65,19 +65,7 @@ def happen(*places: tuple[str, int], type_: str = HAPPENED) -> None:
     def work(tx: Transaction) -> None:
         now = tx.read_clock()
         for name, version in places:
-            log.record(
-                NewEvent(
-                    event_id=identifiers.new(),
-                    stream=name,
-                    version=version,
-                    type=type_,
-                    actor="system",
-                    party="system",
-                    data={},
-                    request_id="test",
-                    at=now,
-                )
-            )
+            log.record(new_event(type_, name, version, now))
 
     transactions.run(work)
 

@@ -7,7 +7,6 @@ import pytest
 from paysettle.events import consume, log, queries
 from paysettle.events.dispatch import Dispatcher
 from paysettle.events.envelope import RecordedEvent
-from paysettle.events.log import NewEvent
 from paysettle.identity.roles import Role
 from paysettle.kernel import identifiers, transactions
 from paysettle.kernel.money import Money
@@ -21,6 +20,7 @@ from tests import working
 from tests.approvals import approve, let_it_be_late, limit, policy, reject
 from tests.companies import Company, company
 from tests.event_schemas import SPOILT
+from tests.events import new_event
 from tests.moves import authorise
 from tests.people import Person, deposit, pay, person
 
@@ -40,18 +40,9 @@ def happen(
     type_: str, by: Person, stream: str, version: int, data: dict[str, object], *, request_id: str = "test"
 ) -> None:
     """Write one event, as the slice does that it belongs to."""
-    event = NewEvent(
-        event_id=identifiers.new(),
-        stream=stream,
-        version=version,
-        type=type_,
-        actor="system",
-        party=by.party,
-        data=data,
-        request_id=request_id,
-        at=transactions.run(lambda tx: tx.read_clock()),
-    )
-    transactions.run(lambda _tx: log.record(event))
+    now = transactions.run(lambda tx: tx.read_clock())
+    happened = new_event(type_, stream, version, now, party=by.party, data=data, request_id=request_id)
+    transactions.run(lambda _tx: log.record(happened))
 
 
 def test_a_payee_is_told_once_and_mailed_once() -> None:
