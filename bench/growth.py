@@ -54,11 +54,15 @@ _PAYMENTS = {
 
 # In each round everybody first receives a cent from the one before them, then pays one.
 _ENTRIES = """
-INSERT INTO ledger_entry (account_id, sequence, transfer_id, amount_minor, balance_after_minor, booked_at)
+INSERT INTO ledger_entry (account_id, sequence, transfer_id, amount_minor, balance_after_minor, subject_kind,
+  subject_id, other_owner_id, booked_at)
 SELECT a.account, a.sequence + 2 * r.seq + side.n,
-  IF(side.n = 1, {received}, {paid}), IF(side.n = 1, 1, -1), a.balance + IF(side.n = 1, 1, 0),
+  IF(side.n = 1, {received}, {paid}), IF(side.n = 1, 1, -1), a.balance + IF(side.n = 1, 1, 0), 'payment',
+  IF(side.n = 1, {received_for}, {paid_for}), IF(side.n = 1, before.party, after.party),
   @start + INTERVAL r.seq * 1000 MICROSECOND
-FROM bench_ring a JOIN seq_0_to_{last_round} r JOIN (SELECT 1 AS n UNION ALL SELECT 2) side
+FROM bench_ring a JOIN bench_ring before ON before.n = (a.n + {people} - 1) % {people}
+  JOIN bench_ring after ON after.n = (a.n + 1) % {people}
+  JOIN seq_0_to_{last_round} r JOIN (SELECT 1 AS n UNION ALL SELECT 2) side
 WHERE a.n BETWEEN {first} AND {last} ORDER BY a.account, r.seq, side.n
 """
 
@@ -103,11 +107,17 @@ def grow(entries: int, texts: dict[str, str]) -> None:
             for table, columns in _PAYMENTS.items():
                 cursor.execute(f"INSERT INTO {table} SELECT {columns.format(**ids, at=at)} FROM {pairs}")
         step = max(1, CHUNK // (2 * rounds))
-        received = _id(int(start_ms), 2, f"r.seq * {people} + (a.n + {people - 1}) % {people}")
-        paid = _id(int(start_ms), 2, f"r.seq * {people} + a.n")
+        received, paid = f"r.seq * {people} + (a.n + {people - 1}) % {people}", f"r.seq * {people} + a.n"
+        of_entries = {
+            "received": _id(int(start_ms), 2, received),
+            "paid": _id(int(start_ms), 2, paid),
+            "received_for": _id(int(start_ms), 1, received),
+            "paid_for": _id(int(start_ms), 1, paid),
+            "people": str(people),
+        }
         for first in range(0, people, step):
             span = {"first": first, "last": min(first + step, people) - 1, "last_round": rounds - 1}
-            cursor.execute(_ENTRIES.format(received=received, paid=paid, **span))
+            cursor.execute(_ENTRIES.format(**of_entries, **span))
         cursor.execute(
             f"UPDATE ledger_account t JOIN bench_ring a ON a.account = t.id SET t.sequence = t.sequence + {2 * rounds},"
             f" t.last_booked_at = @start + INTERVAL {rounds} * 1000 MICROSECOND"

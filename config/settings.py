@@ -222,6 +222,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "PaymentDocumentStateEnum": "paysettle.payments.api.documents.STATES",
+        "BatchDocumentStateEnum": "paysettle.payments.api.documents.BATCH_STATES",
         "ApiKeyStateEnum": "paysettle.identity.documents.KEY_STATES",
         "RoleEnum": "paysettle.identity.api.documents.ROLES",
     },

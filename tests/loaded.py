@@ -83,7 +83,7 @@ def analyse(*tables: str) -> None:
 
 def _tables(head: int, payments: int) -> dict[str, dict[str, str]]:
     """Return what each column of each table is made of; `n` is the number of the payment, from 1."""
-    entry = {"transfer_id": _id("t"), "booked_at": ":now"}
+    entry = {"transfer_id": _id("t"), "subject_kind": "'payment'", "subject_id": _id("p"), "booked_at": ":now"}
     return {
         "payments_payment": {
             "id": _id("p"),
@@ -131,6 +131,7 @@ def _tables(head: int, payments: int) -> dict[str, dict[str, str]]:
             "sequence": "n + 1",
             "amount_minor": "-1",
             "balance_after_minor": f"{payments} - n",
+            "other_owner_id": ":payee",
             **entry,
         },
         "ledger_entry ": {
@@ -138,6 +139,7 @@ def _tables(head: int, payments: int) -> dict[str, dict[str, str]]:
             "sequence": "n + 1",
             "amount_minor": "1",
             "balance_after_minor": "n + 1",
+            "other_owner_id": ":payer",
             **entry,
         },
         "event": {

@@ -101,7 +101,10 @@ def _pay(claims: AccessToken, key: str, order: dict[str, Any]) -> Response:
         effective_at=at,
     )
     Entry.objects.bulk_create(
-        [_enter(credit, transfer, money.amount_minor, at), _enter(debit, transfer, -money.amount_minor, at)]
+        [
+            _enter(credit, debit, transfer, money.amount_minor, at),
+            _enter(debit, credit, transfer, -money.amount_minor, at),
+        ]
     )
     for account in (debit, credit):
         account.save(update_fields=["balance_minor", "sequence", "last_booked_at"])
@@ -134,7 +137,7 @@ def _pay(claims: AccessToken, key: str, order: dict[str, Any]) -> Response:
     return Response(document, status=201)
 
 
-def _enter(account: Account, transfer: Transfer, amount_minor: int, at: datetime) -> Entry:
+def _enter(account: Account, other: Account, transfer: Transfer, amount_minor: int, at: datetime) -> Entry:
     account.balance_minor += amount_minor
     account.sequence += 1
     account.last_booked_at = at
@@ -144,6 +147,9 @@ def _enter(account: Account, transfer: Transfer, amount_minor: int, at: datetime
         transfer=transfer,
         amount_minor=amount_minor,
         balance_after_minor=account.balance_minor,
+        subject_kind=transfer.subject_kind,
+        subject_id=transfer.subject_id,
+        other_owner_id=other.owner_id,
         booked_at=at,
     )
 

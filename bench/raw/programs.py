@@ -45,8 +45,8 @@ BEGIN
   INSERT INTO ledger_transfer ({rows.TRANSFER_COLUMNS}) VALUES
     (p_transfer, p_group, p_debit, p_credit, p_amount, 'EUR', 'payment', p_id, p_event, at_, at_);
   INSERT INTO ledger_entry ({rows.ENTRY_COLUMNS}) VALUES
-    (p_credit, c_sequence + 1, p_transfer, p_amount, c_balance + p_amount, at_),
-    (p_debit, d_sequence + 1, p_transfer, -p_amount, d_balance - p_amount, at_);
+    (p_credit, c_sequence + 1, p_transfer, p_amount, c_balance + p_amount, 'payment', p_id, p_payer, at_),
+    (p_debit, d_sequence + 1, p_transfer, -p_amount, d_balance - p_amount, 'payment', p_id, p_payee, at_);
   UPDATE ledger_account SET balance_minor = d_balance - p_amount, sequence = d_sequence + 1, last_booked_at = at_
     WHERE id = p_debit;
   UPDATE ledger_account SET balance_minor = c_balance + p_amount, sequence = c_sequence + 1, last_booked_at = at_

@@ -24,7 +24,10 @@ TRANSFER_COLUMNS = (
     "id, group_id, debit_account_id, credit_account_id, amount_minor, currency, subject_kind, subject_id, event_id,"
     " booked_at, effective_at"
 )
-ENTRY_COLUMNS = "account_id, sequence, transfer_id, amount_minor, balance_after_minor, booked_at"
+ENTRY_COLUMNS = (
+    "account_id, sequence, transfer_id, amount_minor, balance_after_minor, subject_kind, subject_id, other_owner_id,"
+    " booked_at"
+)
 EVENT_COLUMNS = "position, event_id, stream, stream_version, type, actor, party, data, request_id, recorded_at"
 
 
@@ -124,7 +127,8 @@ def transfer(p: Payment, at: str) -> str:
 
 def entry(account: str, sequence: int, p: Payment, amount: int, balance: int, at: str) -> str:
     """Return a row of `ledger_entry`."""
-    return f"(x'{account}',{sequence},x'{p.transfer}',{amount},{balance},'{at}')"
+    other = p.payer if amount > 0 else p.payee
+    return f"(x'{account}',{sequence},x'{p.transfer}',{amount},{balance},'payment',x'{p.id}',x'{other}','{at}')"
 
 
 def event(p: Payment, texts: Texts, number: int, at: str) -> str:

@@ -1,13 +1,42 @@
 """Reading query parameters that are more than text."""
 
 from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
 
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from drf_spectacular.utils import OpenApiParameter
 
+from paysettle.api.schemas import KEY
+from paysettle.api.validators import check_key
 from paysettle.kernel.errors import FieldError, InvalidRequest
+from paysettle.kernel.idempotency import digest_of
+from paysettle.kernel.models import IdempotencyKey
+
+M = TypeVar("M", bound=Model)
+
+BY_KEY = "idempotency_key"
 
 YEAR_LEAST = 1000
 """Before it, MySQL and MariaDB promise nothing, and a year is not written in four digits."""
+
+
+def by_key(what: str) -> OpenApiParameter:
+    """Return the description of the filter that `made_with_key` reads."""
+    return OpenApiParameter(BY_KEY, KEY, description=f"Only {what} with this `Idempotency-Key`.")
+
+
+def made_with_key(request: HttpRequest, rows: "QuerySet[M]", *operations: str, party_id: UUID) -> "QuerySet[M]":
+    """Keep of these rows what a party has made or changed with the key that is asked for, by these operations.
+
+    All of them if no key is asked for. Raises IdempotencyKeyInvalid.
+    """
+    key = request.GET.get(BY_KEY)
+    if key is None:
+        return rows
+    successes = IdempotencyKey.objects.filter(digest=digest_of(check_key(key)), party_id=party_id, success=True)
+    return rows.filter(id__in=successes.filter(operation__in=operations).values("object_id"))
 
 
 def moment(request: HttpRequest, name: str) -> datetime | None:

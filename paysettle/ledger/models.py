@@ -4,7 +4,7 @@ An **Account** has one owner (an opaque reference, a constant for the system's o
 currency. A **Transfer** is one immutable movement: it names one account to debit, another to credit and one positive
 amount, so that unbalanced books cannot be written down. A **Hold** reserves money on an account until it is captured,
 released or expired. An **Entry** is an account's own line of a transfer: a sequence
-without gaps, a signed amount and the balance after. For every account: balance = credits - debits.
+without gaps, a signed amount, the balance after and the other side. For every account: balance = credits - debits.
 
 Foreign keys between these tables exist only in the models (`db_constraint=False`): InnoDB would lock the parent rows
 of every insert. `ledger verify` looks for orphans instead.
@@ -140,7 +140,10 @@ class HoldMove(InsertOnlyModel):
 
 
 class Entry(InsertOnlyModel):
-    """An account's own line of a transfer; clustered by account and sequence."""
+    """An account's own line of a transfer, clustered by account and sequence, so that a statement reads lines alone.
+
+    What the transfer was for and whose the other account is are repeated from there: they never change.
+    """
 
     pk = models.CompositePrimaryKey("account_id", "sequence")
     account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
@@ -148,6 +151,9 @@ class Entry(InsertOnlyModel):
     transfer = models.ForeignKey(Transfer, models.DO_NOTHING, db_constraint=False, related_name="+")
     amount_minor = models.BigIntegerField()
     balance_after_minor = models.BigIntegerField()
+    subject_kind = models.CharField(max_length=20)
+    subject_id = IdField()
+    other_owner_id = IdField()
     booked_at = models.DateTimeField()
 
     class Meta:

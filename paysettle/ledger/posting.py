@@ -40,7 +40,17 @@ _TRANSFER_COLUMNS = (
     "booked_at",
     "effective_at",
 )
-_ENTRY_COLUMNS = ("account_id", "sequence", "transfer_id", "amount_minor", "balance_after_minor", "booked_at")
+_ENTRY_COLUMNS = (
+    "account_id",
+    "sequence",
+    "transfer_id",
+    "amount_minor",
+    "balance_after_minor",
+    "subject_kind",
+    "subject_id",
+    "other_owner_id",
+    "booked_at",
+)
 _HOLD_COLUMNS = (
     "id",
     "account_id",
@@ -60,7 +70,7 @@ _HOLDS = (
     " FROM ledger_hold WHERE id IN ({values}) ORDER BY id"
 )
 _ACCOUNTS = (
-    "SELECT id, currency, balance_minor, held_minor, sequence, floor_minor, state, last_booked_at"
+    "SELECT id, owner_id, currency, balance_minor, held_minor, sequence, floor_minor, state, last_booked_at"
     " FROM ledger_account WHERE id IN ({values}) ORDER BY id"
 )
 
@@ -115,10 +125,20 @@ class Posting:
     @cached_property
     def _accounts(self) -> dict[UUID, AccountView]:
         found = {}
-        for id_, currency, balance_minor, held_minor, sequence, floor_minor, state, at in self._account_rows.rows:
+        for (
+            id_,
+            owner,
+            currency,
+            balance_minor,
+            held_minor,
+            sequence,
+            floor_minor,
+            state,
+            at,
+        ) in self._account_rows.rows:
             account_id = identifiers.from_bytes(id_)
             found[account_id] = AccountView(
-                account_id, currency, balance_minor, held_minor, sequence, floor_minor, state, parse_time(at)
+                account_id, owner, currency, balance_minor, held_minor, sequence, floor_minor, state, parse_time(at)
             )
         return found
 
@@ -149,7 +169,7 @@ class Posting:
     def imagine(self, account_id: UUID, currency: str) -> None:
         """Let a new, empty account be there: for a batch that is decided and never written."""
         never = datetime.min.replace(tzinfo=UTC)
-        self._accounts[account_id] = AccountView(account_id, currency, 0, 0, 0, 0, AccountState.OPEN, never)
+        self._accounts[account_id] = AccountView(account_id, b"", currency, 0, 0, 0, 0, AccountState.OPEN, never)
 
     def account(self, account_id: UUID) -> AccountView:
         """Return a locked account as the batch has made it so far; do not change it."""
@@ -256,12 +276,19 @@ class Posting:
         group_id, subject_id, event_id = identifiers.new().bytes, group.subject_id.bytes, group.event_id.bytes
         times = self._tx.time(booked_at), self._tx.time(at)
         named = [(identifiers.new(), way) for way in ways]
-        credited = [self._enter(way.credit, id_.bytes, way.amount_minor, booked_at) for id_, way in named]
-        debited = [self._enter(way.debit, id_.bytes, -way.amount_minor, booked_at) for id_, way in named]
+        kind = group.subject_kind
+        credited = [
+            self._enter(to, (id_.bytes, amount_minor), (kind, subject_id, from_.owner), booked_at)
+            for id_, (from_, to, amount_minor) in named
+        ]
+        debited = [
+            self._enter(from_, (id_.bytes, -amount_minor), (kind, subject_id, to.owner), booked_at)
+            for id_, (from_, to, amount_minor) in named
+        ]
         told = []
         for (transfer_id, way), credit_sequence, debit_sequence in zip(named, credited, debited, strict=True):
             accounts = way.debit.key, way.credit.key
-            what = way.amount_minor, currency, group.subject_kind, subject_id, event_id
+            what = way.amount_minor, currency, kind, subject_id, event_id
             self._transfers.append((transfer_id.bytes, group_id, *accounts, *what, *times))
             told.append(
                 {
@@ -275,13 +302,19 @@ class Posting:
             )
         return told
 
-    def _enter(self, account: AccountView, transfer_id: bytes, amount_minor: int, booked_at: datetime) -> int:
-        """Give an account its next line and return the line's sequence. Rule MR7."""
-        account.balance_minor += amount_minor
+    def _enter(
+        self, account: AccountView, what: tuple[bytes, int], about: tuple[str, bytes, bytes], booked_at: datetime
+    ) -> int:
+        """Give an account its next line and return the line's sequence. Rule MR7.
+
+        `what` are transfer and signed amount, `about` what it was for and whose the other account is.
+        """
+        account.balance_minor += what[1]
         account.sequence += 1
         account.last_booked_at = booked_at
-        line = account.sequence, transfer_id, amount_minor, account.balance_minor, self._tx.time(booked_at)
-        self._entries.append((account.key, *line))
+        self._entries.append(
+            (account.key, account.sequence, *what, account.balance_minor, *about, self._tx.time(booked_at))
+        )
         return account.sequence
 
     def _move_hold(self, hold: HoldView, kind: HoldMoveKind, amount_minor: int, event_id: UUID, at: datetime) -> None:

@@ -92,11 +92,9 @@ def statement(account_id: UUID, *, above: int, upto: int, limit: int) -> list[Li
     with connection.cursor() as cursor:
         cursor.execute(
             # By the key: MySQL would rather go by the index of times, read the whole history and sort it.
-            "SELECT /*+ INDEX(e PRIMARY) */ e.sequence, e.booked_at, e.amount_minor, e.balance_after_minor, t.currency,"
-            " t.id, t.subject_kind, t.subject_id, o.owner_id"
-            " FROM ledger_entry e JOIN ledger_transfer t ON t.id = e.transfer_id"
-            " JOIN ledger_account o ON o.id = CASE WHEN e.amount_minor > 0 THEN t.debit_account_id"
-            " ELSE t.credit_account_id END"
+            "SELECT /*+ INDEX(e PRIMARY) */ e.sequence, e.booked_at, e.amount_minor, e.balance_after_minor, a.currency,"
+            " e.transfer_id, e.subject_kind, e.subject_id, e.other_owner_id"
+            " FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id"
             " WHERE e.account_id = %s AND e.sequence > %s AND e.sequence <= %s ORDER BY e.sequence DESC LIMIT %s",
             [account_id.bytes, above, upto, limit],
         )

@@ -125,11 +125,12 @@ class HoldView:
 class AccountView:
     """An account as a batch sees it: what it held when it was locked, and what the batch has made of it so far.
 
-    `key` is its id as the database has it, which is compared and hashed in a fraction of the time of a UUID; `shown`
-    its public id; `before` sequence and held money when it was locked.
+    `key` is its id as the database has it, which is compared and hashed in a fraction of the time of a UUID, and so is
+    `owner`, whose it is; `shown` its public id; `before` sequence and held money when it was locked.
     """
 
     id: UUID
+    owner: bytes
     currency: str
     balance_minor: int
     held_minor: int

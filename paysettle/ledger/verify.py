@@ -222,6 +222,19 @@ def _transfers_balance(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[
         "tra",
         "has an entry and is not there",
     )
+    yield from _lines_repeat_their_transfers(reads, where, values)
+
+
+def _lines_repeat_their_transfers(reads: Snapshot, where: str, values: list[Any]) -> Iterator[Finding]:
+    for id_, sequence in reads.fetch(
+        "SELECT e.account_id, e.sequence FROM ledger_entry e JOIN ledger_transfer t ON t.id = e.transfer_id"  # noqa: S608
+        " JOIN ledger_account o ON o.id = CASE WHEN e.account_id = t.debit_account_id THEN t.credit_account_id"
+        " ELSE t.debit_account_id END"
+        f" WHERE {where} AND (e.subject_id <> t.subject_id OR e.subject_kind <> t.subject_kind"
+        f" OR e.other_owner_id <> o.owner_id) LIMIT {FINDINGS_MAX}",
+        values,
+    ):
+        yield f"{_account(id_)} line {sequence} is about something else than its transfer"
 
 
 def _transfers_have_subjects(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from paysettle.kernel import identifiers, times
 from paysettle.kernel.money import Money
-from paysettle.payments.models import PaymentApproval
+from paysettle.payments.models import PaymentApproval, PaymentBatch
 from paysettle.payments.rules import Terms
 
 
@@ -61,6 +61,20 @@ def refund(*, refund_id: UUID, payment_id: UUID, amount: Money, reason: str, cre
         "amount": amount.document(),
         "reason": reason,
         "created_at": times.show(created_at),
+    }
+
+
+def batch(found: PaymentBatch, succeeded: int, refused: int) -> dict[str, Any]:
+    """Return the document of a batch without its items."""
+    finished = found.finished_at
+    return {
+        "id": identifiers.show("bat", found.id),
+        "state": "processing" if finished is None else "done",
+        "total": found.total,
+        "succeeded": succeeded,
+        "refused": refused,
+        "created_at": times.show(found.created_at),
+        "finished_at": None if finished is None else times.show(finished),
     }
 
 

@@ -11,13 +11,10 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from paysettle.identity import queries as people
 from paysettle.kernel.errors import NotFound
-from paysettle.kernel.idempotency import digest_of
-from paysettle.kernel.models import IdempotencyKey
 from paysettle.kernel.money import Money
 from paysettle.payments import documents
 from paysettle.payments.lifecycle import STEPS, UNAPPROVED, State, Verb
 from paysettle.payments.models import ApprovalDecision, Payment, PaymentApproval, PaymentBatch, PaymentBatchPart, Refund
-from paysettle.payments.operations.send import SendPayment
 from paysettle.payments.rules import HOLD_LIFE_MAX, Approval, Terms
 
 A_DAY = timedelta(days=1)
@@ -61,14 +58,6 @@ def approvals(*, party_id: UUID, payment_id: UUID) -> "QuerySet[PaymentApproval]
     if found.payer_id != party_id:
         raise NotFound
     return PaymentApproval.objects.filter(payment=found)
-
-
-def by_key(*, party_id: UUID, key: str) -> "QuerySet[Payment]":
-    """Return the payment that a party made with an idempotency key: one or none."""
-    rows = IdempotencyKey.objects.filter(
-        party_id=party_id, operation=SendPayment.name, digest=digest_of(key), success=True
-    )
-    return Payment.objects.filter(id__in=rows.values("object_id"))
 
 
 def due_holds(at: datetime, *, limit: int) -> list[UUID]:
@@ -138,10 +127,11 @@ def batch_outcomes(batch_id: UUID) -> list[str]:
     return list(_parts(batch_id).filter(is_open=False).values_list("outcomes", flat=True))
 
 
-def batch_counts(batch_id: UUID) -> tuple[int, int]:
-    """Return how many items of a batch have succeeded and how many were refused."""
-    sums = _parts(batch_id).order_by().aggregate(succeeded=Sum("succeeded"), refused=Sum("refused"))
-    return sums["succeeded"] or 0, sums["refused"] or 0
+def batch_summaries(batches: list[PaymentBatch]) -> list[dict[str, Any]]:
+    """Return the documents of batches, without their items."""
+    parts = PaymentBatchPart.objects.filter(batch__in=batches).values_list("batch_id")
+    counts = {id_: sums for id_, *sums in parts.annotate(Sum("succeeded"), Sum("refused"))}
+    return [documents.batch(found, *counts[found.id]) for found in batches]
 
 
 def _parts(batch_id: UUID) -> "QuerySet[PaymentBatchPart]":

@@ -8,8 +8,6 @@ from django.db.models import Q, QuerySet
 
 from paysettle.identity import queries as people
 from paysettle.kernel.errors import NotFound
-from paysettle.kernel.idempotency import digest_of
-from paysettle.kernel.models import IdempotencyKey
 from paysettle.kernel.money import Money
 from paysettle.settlements import documents
 from paysettle.settlements.documents import Move
@@ -37,12 +35,6 @@ def settlement(*, party_id: UUID, settlement_id: UUID) -> dict[str, Any]:
     if found is None:
         raise NotFound
     return settlement_documents([found])[0]
-
-
-def by_key(*, party_id: UUID, key: str) -> "QuerySet[Settlement]":
-    """Return the settlement that a party made or moved with an idempotency key: one or none."""
-    rows = IdempotencyKey.objects.filter(party_id=party_id, operation=OPERATION, digest=digest_of(key), success=True)
-    return Settlement.objects.filter(id__in=rows.values("object_id"))
 
 
 def legs_of(settlement_ids: Iterable[UUID]) -> dict[UUID, list[Leg]]:

@@ -20,7 +20,7 @@ from tests import wire
 from tests.asgi import AsgiClient
 from tests.companies import company
 from tests.people import Person, deposit, person
-from tests.server import Reply, Server, token
+from tests.server import Reply, Server, running, token
 from tests.wire import Wire
 
 HOT, DRF = "/api/v1/payments", "/api/v1/settlements"
@@ -143,6 +143,26 @@ def test_who_may_not_act_is_told_the_same(status: int, code: str, server: Server
     assert (hot.status, hot.document["code"]) == (status, code)
     drf = replace(drf, text=drf.text.replace("settle.ask", "pay"))  # each names what it needs
     assert _comparable(hot) == _comparable(drf)
+
+
+def test_who_sends_too_much_is_told_the_same() -> None:
+    with running(THROTTLE_FACTOR="1") as strict:
+        hot, drf = (_too_much(strict, path) for path in (HOT, DRF))
+    assert (hot.status, hot.document["code"]) == (429, "throttled")
+    _is_complete(hot)
+    told = [_comparable(reply) for reply in (hot, drf)]
+    for one in told:
+        wait_s = one["document"].pop("retry_after_s")  # of a bucket, and of a minute
+        assert 1 <= wait_s <= 60
+        assert one["headers"].pop("retry-after") == str(wait_s)
+    assert told[0] == told[1]
+
+
+def _too_much(server: Server, path: str) -> Reply:
+    """Send what is refused until it is refused because it is too much."""
+    case, who = Case("unknown field", 422, "invalid_request", body=b'{"unknown": 1}'), person("ana")
+    replies = (over_the_wire(server)(case, who, path) for _ in range(1000))
+    return next(reply for reply in replies if reply.status != case.status)
 
 
 @pytest.mark.parametrize("path", [HOT, DRF])

@@ -75,7 +75,7 @@ class Attack:
         """Ask for a list with each of its query parameters, set to what finds something of ours."""
         ours, found = self.everybody.ours, []
         request = [REQUESTS[name](ours) for _ in range(2)][-1]  # so there are two of everything that is listed
-        values = filters(ours, name)
+        values = filters(ours, name, request.path)
         for parameter in query_parameters(name):
             value = values[parameter] or self._cursor(request)
             asked = Request("GET", f"{request.path}?{urlencode({parameter: value})}")

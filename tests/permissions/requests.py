@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.core import mail
@@ -145,6 +146,21 @@ def _asked_with_key(world: World) -> str:
     return key
 
 
+def _refunded_with_key(world: World, *, path: str) -> str:
+    """Let the company refund a part at a path, and return the idempotency key."""
+    key = f"key-{secrets.token_hex(8)}"
+    assert send(world.owner, "POST", path, {"amount": MONEY}, **{"Idempotency-Key": key}).status == 201
+    return key
+
+
+def _batch_with_key(world: World) -> str:
+    """Let the company send a batch, and return the idempotency key."""
+    key = f"key-{secrets.token_hex(8)}"
+    body = {"items": [_line(world)]}
+    assert send(world.owner, "POST", "/api/v1/payment-batches", body, **{"Idempotency-Key": key}).status == 200
+    return key
+
+
 def _account(world: World) -> str:
     return f"/api/v1/accounts/{send(world.owner, 'GET', '/api/v1/accounts').document['data'][0]['id']}"
 
@@ -230,11 +246,16 @@ def _withdrawable(world: World) -> str:
     return path
 
 
-def filters(world: World, name: str) -> dict[str, str]:
-    """Return a value for each query parameter there is: one with which this list finds what the company has."""
+def filters(world: World, name: str, path: str) -> dict[str, str]:
+    """Return a value for each query parameter there is: one with which the list there finds what the company has."""
+    made_with_key: dict[str, Callable[[World], str]] = {
+        "list_payment_batches": _batch_with_key,
+        "list_refunds": partial(_refunded_with_key, path=path),
+        "list_settlements": _asked_with_key,
+    }
     return {
         "counterparty": world.ben.handle,
-        "idempotency_key": _asked_with_key(world) if name == "list_settlements" else _sent(world),
+        "idempotency_key": made_with_key.get(name, _sent)(world),
         "reference": f"reference {world.canary}",
         "cursor": "",  # taken from the owner's own list, see Attack
         "limit": "1",
@@ -339,6 +360,7 @@ REQUESTS: dict[str, Callable[[World], Request]] = {
     "mark_inbox_entry_read": lambda world: Request("POST", f"/api/v1/inbox/{_entry(world)}/read"),
     "mark_inbox_read": lambda world: Request("POST", "/api/v1/inbox/read", {"up_to": _entry(world)}),
     "create_payment_batch": lambda world: Request("POST", "/api/v1/payment-batches", {"items": [_line(world)]}),
+    "list_payment_batches": lambda world: after([_batch(world)], Request("GET", "/api/v1/payment-batches")),
     "get_payment_batch": lambda world: Request("GET", _batch(world)),
     "list_payment_batch_items": lambda world: Request("GET", f"{_batch(world)}/items"),
     "list_payments": lambda world: after([_sent(world)], Request("GET", "/api/v1/payments")),

@@ -107,6 +107,11 @@ class Fault:
     found: str
 
 
+COPIED_LINE = (
+    "INSERT INTO ledger_entry (account_id, sequence, transfer_id, amount_minor, balance_after_minor, subject_kind,"
+    " subject_id, other_owner_id, booked_at) SELECT account_id, sequence + 1000, transfer_id, amount_minor,"
+    " balance_after_minor, {about}, booked_at FROM ledger_entry WHERE account_id = %s AND sequence = 2"
+)
 FAULTS = {
     "a hold of no payment": Fault(
         "UPDATE ledger_hold SET subject_id = %s WHERE id = %s",
@@ -120,11 +125,27 @@ FAULTS = {
         f"holds: {identifiers.show('hol', UUID(bytes=NEW))} has a step and is not there",
     ),
     "an entry of no transfer": Fault(
-        "INSERT INTO ledger_entry (account_id, sequence, transfer_id, amount_minor, balance_after_minor, booked_at)"
-        " SELECT account_id, sequence + 1000, %s, amount_minor, balance_after_minor, booked_at FROM ledger_entry"
+        "INSERT INTO ledger_entry (account_id, sequence, transfer_id, amount_minor, balance_after_minor, subject_kind,"
+        " subject_id, other_owner_id, booked_at) SELECT account_id, sequence + 1000, %s, amount_minor,"
+        " balance_after_minor, subject_kind, subject_id, other_owner_id, booked_at FROM ledger_entry"
         " WHERE account_id = %s AND sequence = 1",
         (NEW, "wallet"),
         f"transfers: {identifiers.show('tra', UUID(bytes=NEW))} has an entry and is not there",
+    ),
+    "a line that names another payment": Fault(
+        COPIED_LINE.format(about="subject_kind, %s, other_owner_id"),
+        (NEW, "wallet"),
+        "transfers: {wallet} line 1002 is about something else than its transfer",
+    ),
+    "a line of a payment that calls it a deposit": Fault(
+        COPIED_LINE.format(about="'treasury_move', subject_id, other_owner_id"),
+        ("wallet",),
+        "transfers: {wallet} line 1002 is about something else than its transfer",
+    ),
+    "a line that names somebody else": Fault(
+        COPIED_LINE.format(about="subject_kind, subject_id, %s"),
+        (NEW, "wallet"),
+        "transfers: {wallet} line 1002 is about something else than its transfer",
     ),
     "a transfer that nobody has ordered": Fault(
         "INSERT INTO ledger_transfer (id, group_id, debit_account_id, credit_account_id, amount_minor, currency,"

@@ -133,8 +133,9 @@ def test_a_transfer_without_entries_and_event(books: Books) -> None:
 def test_an_entry_that_skips_a_line(books: Books) -> None:
     def plant(cursor: Any) -> None:
         cursor.execute(
-            "INSERT INTO ledger_entry (account_id, sequence, transfer_id, amount_minor, balance_after_minor, booked_at)"
-            " SELECT account_id, sequence + 49, transfer_id, 1, balance_after_minor, booked_at FROM ledger_entry"
+            "INSERT INTO ledger_entry (account_id, sequence, transfer_id, amount_minor, balance_after_minor,"
+            " subject_kind, subject_id, other_owner_id, booked_at) SELECT account_id, sequence + 49, transfer_id, 1,"
+            " balance_after_minor, subject_kind, subject_id, other_owner_id, booked_at FROM ledger_entry"
             " WHERE account_id = %s AND sequence = 1",
             [books.wallet],
         )

@@ -12,16 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from paysettle.api import body, pagination, problems, request_ids, schemas
+from paysettle.api import body, pagination, parameters, problems, request_ids, schemas
 from paysettle.api.validators import KEY_LENGTH_MAX, Fields, check_key, idempotency_key
 from paysettle.identity.authentication import Needs, caller_of
 from paysettle.identity.caller import Caller
 from paysettle.identity.roles import Permission
-from paysettle.kernel import batch, compact_json, identifiers, times
+from paysettle.kernel import batch, compact_json, identifiers
 from paysettle.kernel.errors import DomainError, FieldError, InvalidRequest
 from paysettle.kernel.idempotency import Answer
 from paysettle.payments import bulk_runner, queries
-from paysettle.payments.api.documents import BATCH, BATCH_ITEM_PAGE, BATCH_ORDER
+from paysettle.payments.api.documents import BATCH, BATCH_ITEM_PAGE, BATCH_ORDER, BATCH_PAGE
 from paysettle.payments.api.orders import payment_order
 from paysettle.payments.api.split import split
 from paysettle.payments.operations.bulk import (
@@ -40,7 +40,20 @@ BODY_SIZE_MAX = 8 * 1024 * 1024
 class PaymentBatches(APIView):
     """Many payments in one call."""
 
-    needs = Needs(post=Permission.PAY, fresh_if_large=True)
+    needs = Needs(get=Permission.PAYMENT_READ, post=Permission.PAY, fresh_if_large=True)
+
+    @extend_schema(
+        operation_id="list_payment_batches",
+        parameters=[schemas.ACTING_PARTY, *schemas.PAGE, parameters.by_key("the batch that was sent")],
+        responses=schemas.answers(200, BATCH_PAGE, 400, 401, 403, 422),
+    )
+    def get(self, request: Request) -> Response:
+        """Return a page of the batches of the acting party, newest first, without their items."""
+        pagination.check_parameters(request, "limit", "cursor", parameters.BY_KEY)
+        party_id = caller_of(request).party_id
+        rows = queries.batches_of(party_id)
+        rows = parameters.made_with_key(request, rows, submit_batch.name, party_id=party_id)
+        return Response(pagination.page(request, rows, queries.batch_summaries))
 
     @extend_schema(
         operation_id="create_payment_batch",
@@ -154,17 +167,6 @@ def _answer(stored: Answer, order: BatchOrder) -> HttpResponse:
 
 def _text(found: Any) -> str:
     """Return the document of a batch as JSON; what is stored of its outcomes goes out as it is."""
-    succeeded, refused = queries.batch_counts(found.id)
-    finished = found.finished_at
-    return compact_json.dumps(
-        {
-            "id": identifiers.show("bat", found.id),
-            "state": "processing" if finished is None else "done",
-            "total": found.total,
-            "succeeded": succeeded,
-            "refused": refused,
-            "created_at": times.show(found.created_at),
-            "finished_at": None if finished is None else times.show(finished),
-            "items": compact_json.joined([] if finished is None else queries.batch_outcomes(found.id)),
-        }
-    )
+    (summary,) = queries.batch_summaries([found])
+    outcomes = [] if found.finished_at is None else queries.batch_outcomes(found.id)
+    return compact_json.dumps({**summary, "items": compact_json.joined(outcomes)})

@@ -9,6 +9,7 @@ from paysettle.payments.lifecycle import State
 from paysettle.payments.rules import HOLD_LIFE_MAX, HOLD_LIFE_MIN, NOTE_LENGTH_MAX, REFERENCE_LENGTH_MAX, WEIGHT_MAX
 
 STATES = [state.value for state in State]
+BATCH_STATES = ["processing", "done"]
 REASONS = [reason.value for reason in Reason]
 
 
@@ -153,16 +154,21 @@ class BatchItemDocument(serializers.Serializer[None]):
     problem = BatchProblemDocument(allow_null=True)
 
 
-class BatchDocument(serializers.Serializer[None]):
-    """A batch: how far it is, and all outcomes when it is done."""
+class BatchSummaryDocument(serializers.Serializer[None]):
+    """A batch and how far it is."""
 
     id = serializers.CharField(help_text="`bat_…`")
-    state = serializers.ChoiceField(choices=["processing", "done"])
+    state = serializers.ChoiceField(choices=BATCH_STATES)
     total = serializers.IntegerField()
     succeeded = serializers.IntegerField()
     refused = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class BatchDocument(BatchSummaryDocument):
+    """A batch: how far it is, and all outcomes when it is done."""
+
     items = BatchItemDocument(many=True)
 
 
@@ -236,6 +242,7 @@ REFUND = RefundDocument
 REFUND_PAGE = page_of(RefundDocument)
 BATCH_ORDER = BatchOrderDocument
 BATCH = BatchDocument
+BATCH_PAGE = page_of(BatchSummaryDocument)
 BATCH_ITEM_PAGE = BatchItemPageDocument
 ACCOUNT_LIST = AccountListDocument
 PAST_BALANCE = PastBalanceDocument

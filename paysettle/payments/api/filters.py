@@ -5,7 +5,7 @@ from datetime import datetime
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiParameter
 
-from paysettle.api import schemas
+from paysettle.api import parameters
 from paysettle.api.parameters import parse_moment
 from paysettle.api.validators import is_readable, normal_form
 from paysettle.kernel.errors import FieldError, InvalidRequest
@@ -18,7 +18,7 @@ _TIME = {"type": "string", "format": "date-time"}
 _MINOR = {"type": "integer", "minimum": 0, "maximum": AMOUNT_MINOR_MAX}
 
 PARAMETERS = [
-    OpenApiParameter("idempotency_key", schemas.KEY, description="Only the payment made with this key: one or none."),
+    parameters.by_key("payments that were made or moved"),
     OpenApiParameter("created_at__gte", _TIME, description="From this moment on (RFC 3339, with an offset)."),
     OpenApiParameter("created_at__lt", _TIME, description="Before this moment."),
     OpenApiParameter("amount__gte", _MINOR, description="In minor units."),

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from paysettle.api import body, pagination, problems, request_ids, schemas
+from paysettle.api import body, pagination, parameters, problems, request_ids, schemas
 from paysettle.api.validators import Fields, idempotency_key
 from paysettle.identity.authentication import Needs, caller_of
 from paysettle.identity.roles import Permission
@@ -131,13 +131,15 @@ class Refunds(APIView):
 
     @extend_schema(
         operation_id="list_refunds",
-        parameters=[schemas.ACTING_PARTY, *schemas.PAGE],
-        responses=schemas.answers(200, REFUND_PAGE, 401, 403, 404, 422),
+        parameters=[schemas.ACTING_PARTY, *schemas.PAGE, parameters.by_key("the refund that was made")],
+        responses=schemas.answers(200, REFUND_PAGE, 400, 401, 403, 404, 422),
     )
     def get(self, request: Request, payment_id: str) -> Response:
         """Return a page of the refunds of a payment, newest first."""
-        pagination.check_parameters(request, "limit", "cursor")
-        rows = queries.refunds(party_id=caller_of(request).party_id, payment_id=schemas.path_id("pay", payment_id))
+        pagination.check_parameters(request, "limit", "cursor", parameters.BY_KEY)
+        party_id = caller_of(request).party_id
+        rows = queries.refunds(party_id=party_id, payment_id=schemas.path_id("pay", payment_id))
+        rows = parameters.made_with_key(request, rows, refund_payment.name, party_id=party_id)
         return Response(pagination.page(request, rows, queries.refund_documents))
 
     @extend_schema(

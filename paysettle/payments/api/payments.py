@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from paysettle.api import body, negotiation, pagination, problems, request_ids, schemas, throttling
-from paysettle.api.validators import Fields, check_key, idempotency_key
+from paysettle.api import body, negotiation, pagination, parameters, problems, request_ids, schemas, throttling
+from paysettle.api.validators import Fields, idempotency_key
 from paysettle.identity.authentication import Needs, caller_of, caller_on_loop
 from paysettle.identity.roles import Permission
 from paysettle.kernel.errors import DomainError
@@ -20,6 +20,7 @@ from paysettle.payments import queries
 from paysettle.payments.api import filters
 from paysettle.payments.api.documents import PAYMENT, PAYMENT_ORDER, PAYMENT_PAGE, PREVIEW
 from paysettle.payments.api.orders import payment_order
+from paysettle.payments.operations.moves import move_payment
 from paysettle.payments.operations.preview import preview
 from paysettle.payments.operations.send import PaymentOrder, send_payment
 
@@ -54,16 +55,14 @@ class Payments(APIView):
     @extend_schema(
         operation_id="list_payments",
         parameters=[schemas.ACTING_PARTY, *schemas.PAGE, *filters.PARAMETERS],
-        responses=schemas.answers(200, PAYMENT_PAGE, 401, 403, 422),
+        responses=schemas.answers(200, PAYMENT_PAGE, 400, 401, 403, 422),
     )
     def get(self, request: Request) -> Response:
         """Return a page of payments made or received, newest first."""
         pagination.check_parameters(request, "limit", "cursor", *filters.NAMES)
         party_id = caller_of(request).party_id
-        key = request.GET.get("idempotency_key")
         rows = queries.payments_of(party_id, filters.read(request))
-        if key is not None:
-            rows = rows & queries.by_key(party_id=party_id, key=check_key(key))
+        rows = parameters.made_with_key(request, rows, send_payment.name, move_payment.name, party_id=party_id)
         return Response(pagination.page(request, rows, partial(queries.payment_documents, seen_by=party_id)))
 
     @extend_schema(

@@ -212,3 +212,21 @@ def test_ten_thousand_at_once() -> None:
     pay(ana, ben, 1)
     assert (balance(ana), balance(ben)) == (999, 10_001)
     books_are_right(ana, ben)
+
+
+def test_batches_are_listed_and_found_by_their_key() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    client = InProcess(ana)
+    first = client.post(PATH, {"items": [item(ben, 10, "a"), item(ben, 500, "b")]}, key="first").document
+    second = client.post(PATH, {"items": [item(ben, 10, "c")]}, key="second").document
+    for document in (first, second):
+        del document["items"]
+    assert (first["succeeded"], first["refused"]) == (1, 1)
+    assert client.get(PATH).document["data"] == [second, first]
+    page = client.get(f"{PATH}?limit=1").document
+    assert (page["data"], client.get(page["next"]).document["data"]) == ([second], [first])
+    assert client.get(f"{PATH}?idempotency_key=first").document["data"] == [first]
+    assert client.get(f"{PATH}?idempotency_key=a").document["data"] == []  # the key of a line is its payment's
+    assert InProcess(ben).get(f"{PATH}?idempotency_key=first").document["data"] == []
+    assert InProcess(ben).get(PATH).document["data"] == []

@@ -8,6 +8,7 @@ from django.db import connection
 from paysettle.kernel import identifiers
 from paysettle.payments.models import Payment
 from tests.http import InProcess
+from tests.moves import authorise, capture
 from tests.people import Person, deposit, pay, person
 
 pytestmark = pytest.mark.money
@@ -69,6 +70,16 @@ def test_it_is_found_by_its_key() -> None:
     assert [p["id"] for p in InProcess(ana).get(query).document["data"]] == [paid.document["id"]]
     assert InProcess(ben).get(query).document["data"] == []  # a key is its party's own
     assert InProcess(ana).get("/api/v1/payments?idempotency_key=another").document["data"] == []
+
+
+def test_it_is_found_by_the_key_of_a_move() -> None:
+    ana, ben = person("ana"), person("ben")
+    deposit(ana, 100)
+    held = authorise(ana, ben, 100).document()["id"]
+    capture(ben, held, 30, key="part")
+    found = InProcess(ben).get("/api/v1/payments?idempotency_key=part").document["data"]
+    assert [(payment["id"], payment["captured"]["amount"]) for payment in found] == [(held, 30)]
+    assert InProcess(ana).get("/api/v1/payments?idempotency_key=part").document["data"] == []
 
 
 def test_pages_go_there_and_back() -> None:

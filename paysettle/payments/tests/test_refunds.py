@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.http import InProcess
 from tests.money import balance, books_are_right
 from tests.moves import authorise, capture, refund
 from tests.people import Person, deposit, pay, person
@@ -61,3 +62,17 @@ def test_the_same_key_refunds_once() -> None:
     first, second = (refund(ben, payment, 40, key="k") for _ in range(2))
     assert (second.text, second.replayed) == (first.text, True)
     assert balance(ana) == 40
+
+
+def test_it_is_found_by_its_key() -> None:
+    ana, ben, payment = paid()
+    refund(ben, payment, 1)
+    made = refund(ben, payment, 2, key="second").document()
+    path = f"/api/v1/payments/{payment}/refunds?idempotency_key"
+    assert InProcess(ben).get(f"{path}=second").document["data"] == [made]
+    assert InProcess(ben).get(f"{path}=third").document["data"] == []
+    assert InProcess(ana).get(f"{path}=second").document["data"] == []  # a key is its party's own
+    refund(ben, payment, 1000, key="refused")
+    assert InProcess(ben).get(f"{path}=refused").document["data"] == []
+    reply = InProcess(ben).get(f"{path}=")
+    assert (reply.status, reply.document["code"]) == (400, "idempotency_key_invalid")

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from paysettle.api import body, pagination, problems, request_ids, schemas
+from paysettle.api import body, pagination, parameters, problems, request_ids, schemas
 from paysettle.api.preconditions import etag, expected_version
-from paysettle.api.validators import Fields, check_key, idempotency_key
+from paysettle.api.validators import Fields, idempotency_key
 from paysettle.identity.authentication import Needs, caller_of
 from paysettle.identity.roles import Permission
 from paysettle.kernel.idempotency import Answer, fingerprint
@@ -37,18 +37,16 @@ class Settlements(APIView):
         parameters=[
             schemas.ACTING_PARTY,
             *schemas.PAGE,
-            OpenApiParameter("idempotency_key", schemas.KEY, description="Only the settlement moved with this key."),
+            parameters.by_key("the settlement that was asked for or moved"),
         ],
-        responses=schemas.answers(200, SETTLEMENT_PAGE, 401, 403, 422),
+        responses=schemas.answers(200, SETTLEMENT_PAGE, 400, 401, 403, 422),
     )
     def get(self, request: Request) -> Response:
         """Return a page of settlements that the acting party is part of, newest first."""
-        pagination.check_parameters(request, "limit", "cursor", "idempotency_key")
+        pagination.check_parameters(request, "limit", "cursor", parameters.BY_KEY)
         party_id = caller_of(request).party_id
-        key = request.GET.get("idempotency_key")
         rows = queries.settlements_of(party_id)
-        if key is not None:
-            rows = queries.by_key(party_id=party_id, key=check_key(key))
+        rows = parameters.made_with_key(request, rows, queries.OPERATION, party_id=party_id)
         return Response(pagination.page(request, rows, queries.settlement_documents))
 
     @extend_schema(
