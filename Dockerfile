@@ -1,13 +1,24 @@
-# Debian slim, because one of the packages has no build for musl. Runs as nobody in particular.
-FROM python:3.13-slim-bookworm
+# Debian slim, because one of the packages has no build for musl. The driver of MariaDB and MySQL is built, with a
+# compiler that the image does not keep.
+FROM debian:trixie-slim AS packages
 
-ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PAYSETTLE_VAR=/var/lib/paysettle
+RUN apt-get update && apt-get install --yes --no-install-recommends \
+    ca-certificates gcc libc6-dev libmariadb-dev pkg-config python3-dev python3-venv
+RUN python3 -m venv /opt/paysettle
+COPY requirements-image.lock .
+RUN /opt/paysettle/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
+    -r requirements-image.lock
+
+
+FROM debian:trixie-slim
+
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates libmariadb3 python3 \
+    && rm -rf /var/lib/apt/lists/*
+ENV PATH=/opt/paysettle/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PAYSETTLE_VAR=/var/lib/paysettle
 RUN useradd --system --uid 10001 --home-dir /var/lib/paysettle --create-home paysettle
 WORKDIR /srv/paysettle
 
-COPY requirements.lock .
-RUN python -m pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-
+COPY --from=packages /opt/paysettle /opt/paysettle
 COPY manage.py ./
 COPY config config
 COPY paysettle paysettle

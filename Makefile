@@ -67,6 +67,7 @@ LOCK = UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip compile --quiet --upgrade --un
 lock: .venv/dev
 	@$(LOCK) -o requirements.lock
 	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+	@$(LOCK) --extra mysqlclient --extra redis -c requirements.lock -o requirements-image.lock
 
 # The environment is brought up to date by the script; these two are names for its two states.
 .PHONY: .venv/runtime .venv/dev

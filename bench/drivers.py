@@ -12,7 +12,7 @@ from devservers.commands import CommandFailed, essence, run
 from devservers.errors import Unavailable
 from devservers.fetch import fetch
 
-VERSION = "2.3.1"
+VERSION = "2.3.2"
 BUILD_TIMEOUT_S = 300
 
 

@@ -69,10 +69,7 @@ def test_lock_files_name_no_host() -> None:
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
 def test_lock_files_pin_every_extra_that_is_asked_for(lock: str) -> None:
     """Asked for `name[extra]` and given `name==1`, pip takes the newest release for a candidate, and refuses it."""
-    pinned = {}
-    for line in re.findall(r"^[a-z0-9].*==.*$", (ROOT / lock).read_text(), re.MULTILINE):
-        found = Requirement(line.rstrip(" \\"))
-        pinned[canonicalize_name(found.name)] = found
+    pinned = {canonicalize_name(found.name): found for found in _pinned(lock)}
     asked = [
         one
         for name, found in pinned.items()
@@ -82,6 +79,17 @@ def test_lock_files_pin_every_extra_that_is_asked_for(lock: str) -> None:
     ]
     assert [str(one) for one in asked if not one.extras <= pinned[canonicalize_name(one.name)].extras] == []
     assert "pyjwt" in {canonicalize_name(one.name) for one in asked}  # or nothing was tested
+
+
+def test_the_image_has_what_is_tested_here() -> None:
+    image = {str(found) for found in _pinned("requirements-image.lock")}
+    assert {str(found) for found in _pinned("requirements.lock")} < image
+    assert {str(found) for found in _pinned("requirements-dev.lock") if found.name == "redis"} < image
+
+
+def _pinned(lock: str) -> list[Requirement]:
+    lines = re.findall(r"^[a-z0-9].*==.*$", (ROOT / lock).read_text(), re.MULTILINE)
+    return [Requirement(line.rstrip(" \\")) for line in lines]
 
 
 def _applies(requirement: Requirement, extra: str) -> bool:
