@@ -24,6 +24,8 @@ from tests.people import deposit, person
 from tests.permissions.attack import TABLE
 from tests.permissions.requests import REQUESTS, World
 
+pytestmark = pytest.mark.shared
+
 FOR_KEYS = TABLE.key_scopes
 MONEY = {"pay", "capture", "release", "refund", "settle.ask", "settle.decide"}
 NAMED = {name: row.needs for name, row in TABLE.rows.items() if row.needs is not None}

@@ -19,11 +19,9 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from paysettle.identity.limits import Limits
 from paysettle.payments.operations import moves
-from tests.plugin import KIND
+from tests.plugin import ALL, KIND
 from tests.safety.machine import NAMES, VERBS, WEEK_S, Machine, visited
 from tests.safety.oracle import NOW, Oracle
-
-pytestmark = pytest.mark.money
 
 LONG = bool(os.environ.get("TEST_LONG"))
 EXAMPLES, STEPS = (300, 30) if KIND == "sqlite" else (50, 20)
@@ -54,6 +52,7 @@ def matrix(tell: Callable[[str], None]) -> Iterator[None]:
         tell(f"{action}, done/refused: {tried}")
 
 
+@pytest.mark.money
 def test_the_system_answers_what_the_oracle_answers() -> None:
     run_state_machine_as_test(Machine, settings=SETTINGS)
     assert {action for action, _, code in visited if code == "ok"} >= {
@@ -68,6 +67,7 @@ def test_the_system_answers_what_the_oracle_answers() -> None:
     assert {code for *_, code in visited} >= {"idempotency_key_reused", "insufficient_funds"}
 
 
+@pytest.mark.shared(*ALL)
 @pytest.mark.parametrize("reached_by", ["", "approve", "reject", "withdraw"])
 def test_every_decision_of_everybody_in_every_state(reached_by: str) -> None:
     """Each (state, decision, side, version) once: the part of the matrix that chance might leave out."""
@@ -180,6 +180,7 @@ MOVES: dict[str, Callable[[Machine, str, str], None]] = {
 }
 
 
+@pytest.mark.shared(*ALL)
 @pytest.mark.parametrize("state", STATES)
 def test_every_move_of_everybody_in_every_state_of_a_payment(state: str) -> None:
     """Each (state, move, side) once: the part of the matrix that chance might leave out."""
@@ -197,6 +198,7 @@ def test_every_move_of_everybody_in_every_state_of_a_payment(state: str) -> None
     machine.teardown()
 
 
+@pytest.mark.shared(*ALL)
 @pytest.mark.parametrize("whose", ["payer", "payee"])
 @pytest.mark.parametrize("verb", ["freeze", "close"])
 def test_every_action_while_a_wallet_is_frozen_or_closed(whose: str, verb: str) -> None:
@@ -238,6 +240,7 @@ def test_every_action_while_a_wallet_is_frozen_or_closed(whose: str, verb: str) 
     machine.teardown()
 
 
+@pytest.mark.money
 def test_control_a_system_that_pays_out_more_than_is_there_is_told_apart() -> None:
     """With the oracle's look at funds gone the two disagree, and Hypothesis finds a story that shows it."""
 
@@ -248,6 +251,7 @@ def test_control_a_system_that_pays_out_more_than_is_there_is_told_apart() -> No
         run_state_machine_as_test(Machine, settings=FEW)
 
 
+@pytest.mark.money
 def test_control_a_system_that_lets_makers_approve_is_told_apart() -> None:
     """With the system's look at who decides gone the two disagree about the table above."""
     machine = Machine()
@@ -258,12 +262,14 @@ def test_control_a_system_that_lets_makers_approve_is_told_apart() -> None:
     machine.teardown()
 
 
+@pytest.mark.money
 def test_control_a_system_without_limits_is_told_apart() -> None:
     """With the system's look at limits gone the two disagree, and Hypothesis finds a story that shows it."""
     with patch.object(Limits, "demand", lambda *_: None), pytest.raises(AssertionError):
         run_state_machine_as_test(Machine, settings=FEW)
 
 
+@pytest.mark.money
 def test_control_a_system_that_lets_the_payer_capture_is_told_apart() -> None:
     """With the system's look at who moves gone the two disagree, and Hypothesis finds a story that shows it."""
     with patch.object(moves, "check_move", lambda *_args, **_named: None), pytest.raises(AssertionError):

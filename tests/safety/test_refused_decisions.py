@@ -12,10 +12,11 @@ import pytest
 
 from tests.money import balance, books_are_right
 from tests.people import Person, deposit, person
+from tests.plugin import ALL
 from tests.safety.rows import grown, rows_of
 from tests.server import Reply, Server
 
-pytestmark = pytest.mark.money
+pytestmark = pytest.mark.shared(*ALL)
 
 
 @dataclass(frozen=True)

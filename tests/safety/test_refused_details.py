@@ -21,10 +21,11 @@ from paysettle.ledger import queries as ledger
 from paysettle.payments.operations import wallets
 from tests.money import balance, books_are_right
 from tests.people import Person, deposit, pay, person
+from tests.plugin import ALL
 from tests.safety.rows import contents_of, grown, rows_of
 from tests.server import Client, Reply, Server
 
-pytestmark = pytest.mark.money
+pytestmark = pytest.mark.shared(*ALL)
 
 OPERATOR = Caller(party_id=SYSTEM, operator="tests")
 BATCHES = "/api/v1/payment-batches"

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from tests.people import Person, deposit, person
+from tests.plugin import ALL
 from tests.safety.rows import Rows, grown, rows_of
 from tests.server import Client, Reply, Server
 
-pytestmark = pytest.mark.money
+pytestmark = pytest.mark.shared(*ALL)
 
 JSON = "application/json"
 

@@ -29,6 +29,8 @@ from paysettle.identity.tests.people import Person, person
 from paysettle.identity.tokens import AccessToken
 from paysettle.kernel import identifiers
 
+pytestmark = pytest.mark.shared
+
 Claims = dict[str, Any]
 Removal = Callable[[pytest.MonkeyPatch], None]
 

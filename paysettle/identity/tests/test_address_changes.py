@@ -20,9 +20,10 @@ from paysettle.identity.tests.app_client import AUTH, Answer, App, at_once, code
 from paysettle.identity.tests.people import Person, person
 from tests.companies import send
 from tests.people import person as customer
+from tests.plugin import ALL
 from tests.throttled import as_in_production
 
-pytestmark = pytest.mark.money  # the unique digest is there because of MySQL
+pytestmark = pytest.mark.shared(*ALL)  # the unique digest is there because of MySQL
 
 PATH = "/api/v1/me/address"
 WRONG = "BBBB-BBBB"

@@ -39,6 +39,8 @@ from tests.machines import bearer, new_key, send
 from tests.people import Person, deposit, person
 from tests.server import Reply
 
+pytestmark = pytest.mark.shared
+
 FORM = re.compile(r"psk_[0-7][0-9a-hjkmnp-tv-z]{25}_[0-9a-f]{64}")
 ORDER = {"name": "the till", "scopes": ["pay", "payment.read"]}
 PATH = "/api/v1/api-keys"

@@ -29,8 +29,9 @@ from tests.codes import code_of
 from tests.companies import company
 from tests.http import InProcess
 from tests.people import person as new_person
+from tests.plugin import ALL
 
-pytestmark = pytest.mark.money  # who may act decides over money
+pytestmark = pytest.mark.shared(*ALL)  # who may act decides over money
 
 REASON = "asked for by their bank"
 

@@ -21,6 +21,8 @@ from paysettle.identity.tests.app_client import AUTH, PASSWORD, App, code_mailed
 from paysettle.identity.tests.people import person
 from tests import timing
 
+pytestmark = pytest.mark.shared
+
 
 def unknown_address() -> str:
     return f"nobody-{secrets.token_hex(4)}@example.org"

@@ -18,13 +18,14 @@ from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, at_
 from paysettle.identity.tests.people import person
 from paysettle.kernel import throttles
 from paysettle.kernel.throttles import Limit, Slot
+from tests.plugin import ALL
 from tests.throttled import as_in_production
 
 WRONG = "AAAA-AAAA"
 AT_ONCE = 8
 NEW_PASSWORD = "another horse and battery"
 
-pytestmark = pytest.mark.money
+pytestmark = pytest.mark.shared(*ALL)
 
 
 def signing_up() -> App:

@@ -20,6 +20,8 @@ from tests.companies import Company, company, send
 from tests.people import Person, person
 from tests.plugin import KIND
 
+pytestmark = pytest.mark.shared
+
 OPERATOR = Caller(party_id=SYSTEM, operator="tests")
 
 

@@ -16,8 +16,9 @@ from paysettle.identity.session_store import SessionStore
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, at_once, code_mailed_to
 from paysettle.identity.tests.people import Person, person
 from tests.codes import code_of, give_second_factor
+from tests.plugin import ALL
 
-pytestmark = pytest.mark.money  # what is decided under the lock of the person, each database decides
+pytestmark = pytest.mark.shared(*ALL)  # what is decided under the lock of the person, each database decides
 
 NEW = "another horse battery staple"
 

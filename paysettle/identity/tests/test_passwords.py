@@ -17,6 +17,8 @@ from paysettle.identity.operations import people, sessions
 from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, code_mailed_to
 from paysettle.identity.tests.people import Person, person
 
+pytestmark = pytest.mark.shared
+
 NEW = "another horse battery staple"
 
 

@@ -31,6 +31,8 @@ from tests.companies import company, send
 from tests.people import Person, person
 from tests.server import Reply
 
+pytestmark = pytest.mark.shared
+
 FIND, VERIFY, PROFILE = "/api/v1/payees/find", "/api/v1/payees/verify", "/api/v1/me/profile"
 OPERATOR = Caller(party_id=SYSTEM, operator="tests")
 NAME = "Ana Sofia Canary-Silva"

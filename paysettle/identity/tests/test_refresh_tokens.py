@@ -12,8 +12,9 @@ from paysettle.identity.operations import people, refresh_tokens
 from paysettle.identity.tests.app_client import App, at_once
 from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import identifiers
+from tests.plugin import ALL
 
-pytestmark = pytest.mark.money  # who may act decides over money
+pytestmark = pytest.mark.shared(*ALL)  # who may act decides over money
 
 
 def refresh_many_times_at_once(of: Person, count: int) -> list[int]:

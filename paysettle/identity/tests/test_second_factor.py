@@ -28,9 +28,12 @@ from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import encryption
 from paysettle.kernel.throttles import Limit
 from tests.codes import code_for, code_of, give_second_factor
+from tests.plugin import ALL
 from tests.throttled import as_in_production
 
-pytestmark = pytest.mark.money  # MySQL and MariaDB have no conditional unique constraint to keep a second one out
+pytestmark = pytest.mark.shared(
+    *ALL
+)  # MySQL and MariaDB have no conditional unique constraint to keep a second one out
 
 TOTP_PATH = f"{AUTH}/account/authenticators/totp"
 RECOVERY_PATH = f"{AUTH}/account/authenticators/recovery-codes"

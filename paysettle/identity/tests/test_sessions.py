@@ -22,8 +22,9 @@ from paysettle.identity.tests.app_client import AUTH, PASSWORD, Answer, App, at_
 from paysettle.identity.tests.people import Person, person
 from paysettle.kernel import identifiers, transactions
 from tests.codes import code_for, give_second_factor
+from tests.plugin import ALL
 
-pytestmark = pytest.mark.money  # who may act decides over money
+pytestmark = pytest.mark.shared(*ALL)  # who may act decides over money
 
 PATH = "/api/v1/me/sessions"
 OPERATOR = Caller(party_id=identifiers.SYSTEM, operator="tests")

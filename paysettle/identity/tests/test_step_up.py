@@ -28,10 +28,11 @@ from tests.companies import Company, company
 from tests.http import InProcess
 from tests.machines import new_key
 from tests.people import deposit, pay, person
+from tests.plugin import ALL
 from tests.server import Reply
 from tests.settle import ask
 
-pytestmark = pytest.mark.money  # it stands before money, too
+pytestmark = pytest.mark.shared(*ALL)  # it stands before money, too
 
 
 def grow_stale(session: LoginSession) -> None:

@@ -14,6 +14,8 @@ from paysettle.identity.tests.people import person
 from paysettle.kernel import throttles
 from tests.throttled import Clock, as_in_production
 
+pytestmark = pytest.mark.shared
+
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[Clock]:

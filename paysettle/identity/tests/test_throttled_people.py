@@ -31,6 +31,8 @@ from tests.codes import code_of, give_second_factor
 from tests.companies import company, send
 from tests.throttled import Clock, as_in_production
 
+pytestmark = pytest.mark.shared
+
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[Clock]:

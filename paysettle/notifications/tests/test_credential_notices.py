@@ -17,8 +17,9 @@ from tests import working
 from tests.codes import code_for, give_second_factor
 from tests.http import InProcess
 from tests.people import Person, person
+from tests.plugin import ALL
 
-pytestmark = pytest.mark.money
+pytestmark = pytest.mark.shared(*ALL)
 
 OPERATOR = Caller(party_id=identifiers.SYSTEM, operator="tests")
 
