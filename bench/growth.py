@@ -140,7 +140,7 @@ def time_reads(name: str) -> dict[str, float]:
 
     def statement_page() -> None:
         upto = choose.randint(PAGE_LINES, lines)
-        if len(queries.statement(choose.choice(accounts), above=0, upto=upto, limit=PAGE_LINES)) < PAGE_LINES:
+        if len(queries.statement(choose.choice(accounts), "EUR", above=0, upto=upto, limit=PAGE_LINES)) < PAGE_LINES:
             raise RuntimeError("A page has too few lines.")
 
     def balance_at() -> None:

@@ -39,7 +39,7 @@ def main(folder: Path, job: str) -> None:
     from paysettle.commands import worker
     from paysettle.kernel import jobs
     from paysettle.kernel.jobs import Fence, Job
-    from paysettle.payments import queries
+    from paysettle.ledger import queries
     from paysettle.payments.operations import expiry
 
     def counted(fence: Fence) -> bool:

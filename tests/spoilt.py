@@ -59,7 +59,7 @@ def _switch(parameters: dict[str, Any]) -> None:
     connections.settings["default"].update(parameters)
     # What never changes within one database is remembered for life.
     accounts._found_once.cache_clear()
-    people._found_once.cache_clear()
+    people._named.cache_clear()
 
 
 def deposit(to: Person, amount_minor: int) -> None:

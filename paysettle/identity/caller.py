@@ -1,10 +1,14 @@
 """Who is calling: the person, the session or API key, and the party acted for."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from uuid import UUID
 
 from paysettle.kernel import identifiers
 from paysettle.kernel.identifiers import SYSTEM
+
+_show = lru_cache(maxsize=10_000)(identifiers.show)
+"""Each event of a caller names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +46,14 @@ class Caller:
     @property
     def actor(self) -> str:
         """How events name the person."""
-        return identifiers.show("usr", self.user_id) if self.user_id is not None else f"operator:{self.operator}"
+        return _show("usr", self.user_id) if self.user_id is not None else f"operator:{self.operator}"
 
     @property
     def key_mark(self) -> dict[str, str]:
         """What the data of an event add where an API key was used: its id; {} where none was."""
-        return {} if self.key_id is None else {"key": identifiers.show("key", self.key_id)}
+        return {} if self.key_id is None else {"key": _show("key", self.key_id)}
 
     @property
     def party(self) -> str:
         """How events name the party acted for."""
-        return "system" if self.party_id == SYSTEM else identifiers.show("par", self.party_id)
+        return "system" if self.party_id == SYSTEM else _show("par", self.party_id)

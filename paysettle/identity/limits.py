@@ -44,8 +44,9 @@ class Limits:
 
         An operator at the command line has no limits, and nobody who acts for themself: organisations set them.
         """
+        several = {(id(caller), currency): (caller, currency) for caller, currency in senders}.values()
         known = {
-            (c.party_id, c.user_id, currency) for c, currency in senders if c.user_id is not None and not c.as_oneself
+            (c.party_id, c.user_id, currency) for c, currency in several if c.user_id is not None and not c.as_oneself
         }
         ids = {_id_of(*sender).bytes for sender in known}
         self._tx = tx

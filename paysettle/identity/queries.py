@@ -35,9 +35,9 @@ from paysettle.kernel.identifiers import BadIdentifier
 def find_party(reference: str) -> UUID | None:
     """Return the id of the party that a handle or a `par_…` id names, or None."""
     try:
-        return _existing(identifiers.parse("par", reference))
-    except BadIdentifier:
-        return _by_handle(reference) if HANDLE.fullmatch(reference) else None
+        return _named(reference)
+    except LookupError:
+        return None
 
 
 def handles(party_ids: Iterable[UUID]) -> dict[UUID, str]:
@@ -179,31 +179,23 @@ def api_key(*, party_id: UUID, key_id: UUID) -> ApiKey:
     return found
 
 
-def _by_handle(handle: str) -> UUID | None:
-    return _party_id("handle", handle)
-
-
-def _existing(party_id: UUID) -> UUID | None:
-    return _party_id("id", party_id.bytes)
-
-
-def _party_id(column: str, value: str | bytes) -> UUID | None:
-    try:
-        return _found_once(column, value)
-    except LookupError:
-        return None
-
-
 @lru_cache(maxsize=100_000)
-def _found_once(column: str, value: str | bytes) -> UUID:
+def _named(reference: str) -> UUID:
     """A party that has taken part is never removed and its handle never given to another: what was found stays true.
 
     What was not found is not remembered: it is raised as LookupError. Nobody finds a party that is pending.
     """
+    value: str | bytes = reference
+    try:
+        column, value = "id", identifiers.parse("par", reference).bytes
+    except BadIdentifier:
+        if not HANDLE.fullmatch(reference):
+            raise LookupError(reference) from None
+        column = "handle"
     with connection.cursor() as cursor:
         sql = f"SELECT id FROM identity_party WHERE {column} = %s AND state <> 'pending'"  # noqa: S608 - two fixed names
         cursor.execute(sql, [value])
         row = cursor.fetchone()
     if row is None:
-        raise LookupError(value)
+        raise LookupError(reference)
     return identifiers.from_bytes(row[0])

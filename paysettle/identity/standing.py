@@ -133,11 +133,16 @@ _PARTIES = "SELECT id, handle, state FROM identity_party WHERE id IN ({values})"
 
 @dataclass(frozen=True, slots=True)
 class PartyView:
-    """What a batch needs to know of a party."""
+    """What a batch needs to know of a party; `named` is how documents name it."""
 
     id: UUID
-    handle: str
     state: PartyState
+    named: dict[str, str]
+
+    @property
+    def handle(self) -> str:
+        """Its handle."""
+        return self.named["handle"]
 
     @property
     def active(self) -> bool:
@@ -261,7 +266,7 @@ class Standing:
 
     def __init__(self, tx: Transaction, callers: Iterable[Caller], party_ids: Iterable[UUID]) -> None:
         """Ask for everything, with one statement a table, however many callers there are."""
-        callers = list(callers)
+        callers = {id(caller): caller for caller in callers}.values()  # all payments of a batch have the same one
         sessions = {c.session_id.bytes for c in callers if c.session_id is not None}
         users = {c.user_id.bytes for c in callers if c.user_id is not None}
         keys = {c.key_id.bytes for c in callers if c.key_id is not None}
@@ -305,8 +310,9 @@ class Standing:
     @cached_property
     def _parties(self) -> dict[bytes, PartyView]:
         return {
-            bytes(id_): PartyView(identifiers.from_bytes(id_), handle, PartyState(state))
-            for id_, handle, state in self._party_rows.rows
+            bytes(raw): PartyView(id_, PartyState(state), {"id": identifiers.show("par", id_), "handle": handle})
+            for raw, handle, state in self._party_rows.rows
+            for id_ in [identifiers.from_bytes(raw)]
         }
 
     def admit(self, caller: Caller, needed: Permission) -> None:

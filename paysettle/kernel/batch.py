@@ -176,6 +176,6 @@ def _decide(book: Book[I], keys: Keys, item: I, now: datetime) -> Outcome:
         keys.remember(item, answer, success=False, at=now)
         return answer
     text = compact_json.dumps(success.document)
-    answer = Answer(success.status, text, success.object_id, item.request_id)
+    answer = Answer(success.status, text, success.object_id, item.request_id, made=success.document)
     keys.remember(item, answer, success=True, at=now)
     return answer

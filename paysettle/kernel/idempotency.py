@@ -60,11 +60,11 @@ class Item:
     key: str
     fingerprint: bytes
     request_id: str
-    digest: bytes = field(init=False, repr=False, compare=False)
-    """The digest of the key."""
+    place: tuple[bytes, bytes] = field(init=False, repr=False, compare=False)
+    """Whose the key is, and its digest."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", digest_of(self.key))
+        object.__setattr__(self, "place", (self.party_id.bytes, digest_of(self.key)))
 
 
 class Answer(NamedTuple):
@@ -75,11 +75,12 @@ class Answer(NamedTuple):
     object_id: UUID | None
     request_id: str
     replayed: bool = False
+    made: dict[str, Any] | None = None
+    """What the text was made of, if that was here and now."""
 
     def document(self) -> dict[str, Any]:
-        """Return the answer as a dictionary."""
-        found: dict[str, Any] = compact_json.loads(self.text)
-        return found
+        """Return the answer as a dictionary; do not change it."""
+        return compact_json.loads(self.text) if self.made is None else self.made
 
 
 def fingerprint(*parts: Any) -> bytes:
@@ -102,7 +103,7 @@ class Keys:
         self._operation = operation
         self._prefix = prefix
         self._new: list[tuple[Any, ...]] = []
-        self._wanted = {(item.party_id.bytes, item.digest) for item in items}
+        self._wanted = {item.place for item in items}
         self._stored = tx.ask(_STORED, {digest for _, digest in self._wanted}, [operation])
 
     @cached_property
@@ -120,7 +121,7 @@ class Keys:
 
         Raises IdempotencyKeyReused for another request, IdempotencyKeyExpired when the answer was dropped.
         """
-        known = self._known.get((item.party_id.bytes, item.digest))
+        known = self._known.get(item.place)
         if known is None:
             return None
         print_, answer = known
@@ -130,16 +131,16 @@ class Keys:
             raise IdempotencyKeyReused(**made)
         if not answer.text:
             raise IdempotencyKeyExpired(**made)
-        return answer._replace(replayed=True)
+        return answer._replace(replayed=True, made=None)
 
     def remember(self, item: Item, answer: Answer, *, success: bool, at: datetime) -> None:
         """Keep an answer; it is written by the next `write`."""
-        self._known[item.party_id.bytes, item.digest] = (item.fingerprint, answer)
+        self._known[item.place] = (item.fingerprint, answer)
         self._new.append(
             (
-                item.party_id.bytes,
+                item.place[0],
                 self._operation,
-                item.digest,
+                item.place[1],
                 item.fingerprint,
                 success,
                 answer.status,

@@ -23,12 +23,18 @@ _TRIPLES = [pair + letter for pair in _PAIRS for letter in _ALPHABET]
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH = 26
 
+_VERSION = 7 << 76
+_VARIANT = 2 << 62
+_UNKNOWN = SafeUUID.unknown
+"""Python 3.11 and 3.12 run code each time it is looked up, which took as long as all the rest of an identifier."""
+_make, _set_number, _set_safe = object.__new__, UUID.int.__set__, UUID.is_safe.__set__  # type: ignore[attr-defined, misc]
+
 _lock = threading.Lock()
 _last = 0
 
 _RANDOM_AHEAD = 512
 _random: Iterator[int] = iter(())
-"""Random numbers of 64 bits fetched ahead: asking the system for each identifier costs more than all the rest of it."""
+"""Random numbers fetched ahead: asking the system for each identifier costs more than all the rest of it."""
 
 
 class BadIdentifier(DomainError):
@@ -48,13 +54,15 @@ def new() -> UUID:
     global _last, _random  # noqa: PLW0603 - the one counter of the process, and its stock of randomness
     with _lock:
         ticks = time.time_ns() * 4096 // 1_000_000
-        _last = ticks = max(ticks, _last + 1)
-        random = next(_random, None)
-        if random is None:
-            _random = iter(struct.unpack(f"{_RANDOM_AHEAD}Q", os.urandom(8 * _RANDOM_AHEAD)))
-            random = next(_random)
-    milliseconds, fraction = divmod(ticks, 4096)
-    return _of(milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | random >> 2)
+        if ticks <= _last:
+            ticks = _last + 1
+        _last = ticks
+        rest = next(_random, None)
+        if rest is None:
+            numbers = struct.unpack(f"{_RANDOM_AHEAD}Q", os.urandom(8 * _RANDOM_AHEAD))
+            _random = iter([_VARIANT | number >> 2 for number in numbers])
+            rest = next(_random)
+    return _of(ticks >> 12 << 80 | _VERSION | (ticks & 4095) << 64 | rest)
 
 
 def from_bytes(raw: "bytes | memoryview[Any]") -> UUID:
@@ -67,9 +75,9 @@ def _of(number: int) -> UUID:
 
     That takes four fifths of its time, and a payment makes a dozen.
     """
-    made = object.__new__(UUID)
-    object.__setattr__(made, "int", number)
-    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    made = _make(UUID)
+    _set_number(made, number)
+    _set_safe(made, _UNKNOWN)
     return made
 
 

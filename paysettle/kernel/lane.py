@@ -33,6 +33,9 @@ BATCH_MAX = 256
 LOCKED_WAIT_S = 0.02
 """How long the lane rests when all that waits is locked by somebody else."""
 
+PASSING_S = 0.002
+"""How often somebody who lets it pass looks whether it has."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -121,6 +124,12 @@ class Lane:
         if busy_since is not None and time.monotonic() - busy_since > self.wait_s:
             return "stuck"
         return "alive"
+
+    def let_pass(self, *, at_most_s: float) -> None:
+        """Wait until it has nothing to do, or so many seconds: for whoever would hold for long what it needs, too."""
+        give_up_at = time.monotonic() + at_most_s
+        while (self._busy_since is not None or not self._queue.empty()) and time.monotonic() < give_up_at:
+            time.sleep(PASSING_S)
 
     def close(self) -> None:
         """Carry out what waits and end the thread; called when the process ends."""

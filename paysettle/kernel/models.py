@@ -27,7 +27,10 @@ class IdempotencyKey(models.Model):
 
 
 class ScheduledJob(models.Model):
-    """When a job is due, and who has claimed it until when (`kernel/jobs.py`)."""
+    """When a job is due, and who has claimed it until when (`kernel/jobs.py`).
+
+    `reached_at` is up to which moment a job has come that goes through what is old.
+    """
 
     name = models.CharField(max_length=60, primary_key=True)
     next_run_at = models.DateTimeField()
@@ -36,6 +39,7 @@ class ScheduledJob(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=80, default="")
     last_done_at = models.DateTimeField(null=True)
+    reached_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "kernel_scheduled_job"

@@ -12,7 +12,6 @@ judged on a group's net per account. Within a group an account's credits get low
 no replay ever shows a limited account below its floor.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -251,18 +250,19 @@ class Posting:
     def _check(self, ways: Sequence["_Way"], captures: Mapping[UUID, int], *, at: datetime) -> None:
         """Raise the first reason to refuse a group."""
         accounts: dict[bytes, AccountView] = {}
-        net_minor: dict[bytes, int] = defaultdict(int)
-        held_change_minor: dict[bytes, int] = defaultdict(int)
+        net_minor: dict[bytes, int] = {}
+        held_change_minor: dict[bytes, int] = {}
         for debit, credit, amount_minor in ways:
             accounts[debit.key], accounts[credit.key] = debit, credit
-            net_minor[debit.key] -= amount_minor
-            net_minor[credit.key] += amount_minor
+            net_minor[debit.key] = net_minor.get(debit.key, 0) - amount_minor
+            net_minor[credit.key] = net_minor.get(credit.key, 0) + amount_minor
         for hold_id, amount_minor in captures.items():
             hold = self._holds[hold_id]
             hold.check_capture(amount_minor, at=at)
-            held_change_minor[hold.account_id.bytes] -= amount_minor
+            key = hold.account_id.bytes
+            held_change_minor[key] = held_change_minor.get(key, 0) - amount_minor
         for key in sorted(accounts):
-            accounts[key].check(net_minor[key], held_change_minor=held_change_minor[key])
+            accounts[key].check(net_minor[key], held_change_minor=held_change_minor.get(key, 0))
 
     def _check_way(self, from_id: UUID, to_id: UUID, *, held_change_minor: int) -> None:
         """Raise the first reason not to hold so much more on one account for another, in the order of a group."""
@@ -272,49 +272,53 @@ class Posting:
 
     def _book(self, ways: Sequence["_Way"], group: Group, currency: str, *, at: datetime) -> list[dict[str, Any]]:
         # An account's lines are in order of time too, even when the clock steps back.
-        booked_at = max(at, *[account.last_booked_at for way in ways for account in (way.debit, way.credit)])
-        group_id, subject_id, event_id = identifiers.new().bytes, group.subject_id.bytes, group.event_id.bytes
+        booked_at = at
+        for debit, credit, _ in ways:
+            booked_at = max(booked_at, debit.last_booked_at, credit.last_booked_at)
         times = self._tx.time(booked_at), self._tx.time(at)
+        subject = group.subject_kind, group.subject_id.bytes
+        group_id, event_id = identifiers.new().bytes, group.event_id.bytes
         named = [(identifiers.new(), way) for way in ways]
-        kind = group.subject_kind
+        when = booked_at, times[0]
         credited = [
-            self._enter(to, (id_.bytes, amount_minor), (kind, subject_id, from_.owner), booked_at)
-            for id_, (from_, to, amount_minor) in named
+            self._enter(credit, (id_.bytes, amount_minor), (*subject, debit.owner), when)
+            for id_, (debit, credit, amount_minor) in named
         ]
         debited = [
-            self._enter(from_, (id_.bytes, -amount_minor), (kind, subject_id, to.owner), booked_at)
-            for id_, (from_, to, amount_minor) in named
+            self._enter(debit, (id_.bytes, -amount_minor), (*subject, credit.owner), when)
+            for id_, (debit, credit, amount_minor) in named
         ]
         told = []
-        for (transfer_id, way), credit_sequence, debit_sequence in zip(named, credited, debited, strict=True):
-            accounts = way.debit.key, way.credit.key
-            what = way.amount_minor, currency, kind, subject_id, event_id
-            self._transfers.append((transfer_id.bytes, group_id, *accounts, *what, *times))
+        for (transfer_id, (debit, credit, amount_minor)), credit_sequence, debit_sequence in zip(
+            named, credited, debited, strict=True
+        ):
+            self._transfers.append(
+                (transfer_id.bytes, group_id, debit.key, credit.key, amount_minor, currency, *subject, event_id, *times)
+            )
             told.append(
                 {
                     "id": identifiers.show("tra", transfer_id),
-                    "debit_account": way.debit.shown,
+                    "debit_account": debit.shown,
                     "debit_sequence": debit_sequence,
-                    "credit_account": way.credit.shown,
+                    "credit_account": credit.shown,
                     "credit_sequence": credit_sequence,
-                    "amount": Money(way.amount_minor, currency).document(),
+                    "amount": Money(amount_minor, currency).document(),
                 }
             )
         return told
 
     def _enter(
-        self, account: AccountView, what: tuple[bytes, int], about: tuple[str, bytes, bytes], booked_at: datetime
+        self, account: AccountView, what: tuple[bytes, int], about: tuple[str, bytes, bytes], when: tuple[datetime, Any]
     ) -> int:
         """Give an account its next line and return the line's sequence. Rule MR7.
 
-        `what` are transfer and signed amount, `about` what it was for and whose the other account is.
+        `what` are transfer and signed amount; `about` what it was for and whose the other account is; `when` the time
+        and how the database is told it.
         """
         account.balance_minor += what[1]
         account.sequence += 1
-        account.last_booked_at = booked_at
-        self._entries.append(
-            (account.key, account.sequence, *what, account.balance_minor, *about, self._tx.time(booked_at))
-        )
+        account.last_booked_at = when[0]
+        self._entries.append((account.key, account.sequence, *what, account.balance_minor, *about, when[1]))
         return account.sequence
 
     def _move_hold(self, hold: HoldView, kind: HoldMoveKind, amount_minor: int, event_id: UUID, at: datetime) -> None:

@@ -11,7 +11,7 @@ from paysettle.kernel import identifiers
 from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import Row, parse_time
 from paysettle.ledger.chart import WALLET
-from paysettle.ledger.models import Account
+from paysettle.ledger.models import Account, Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,10 @@ def wallets(owner_id: UUID) -> list[Balance]:
     ]
 
 
-def owns(owner_id: UUID, account_id: UUID) -> bool:
-    """Tell whether an account is a wallet of this owner."""
-    return Account.objects.filter(id=account_id, owner_id=owner_id, kind=WALLET.code).exists()
+def currency_of(account_id: UUID, *, owner_id: UUID) -> str | None:
+    """Return the currency of a wallet of this owner; None if it is not one."""
+    wallet = Account.objects.filter(id=account_id, owner_id=owner_id, kind=WALLET.code)
+    return wallet.values_list("currency", flat=True).first()
 
 
 def owner_of(account_id: UUID) -> UUID | None:
@@ -87,19 +88,24 @@ def balance_at(account_id: UUID, moment: datetime) -> int:
     return _last(account_id, "booked_at <= %s", [moment]).balance_minor
 
 
-def statement(account_id: UUID, *, above: int, upto: int, limit: int) -> list[Line]:
+def statement(account_id: UUID, currency: str, *, above: int, upto: int, limit: int) -> list[Line]:
     """Return the newest lines with a sequence above one and up to another: by key, without counting or skipping."""
     with connection.cursor() as cursor:
         cursor.execute(
             # By the key: MySQL would rather go by the index of times, read the whole history and sort it.
-            "SELECT /*+ INDEX(e PRIMARY) */ e.sequence, e.booked_at, e.amount_minor, e.balance_after_minor, a.currency,"
-            " e.transfer_id, e.subject_kind, e.subject_id, e.other_owner_id"
-            " FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id"
+            "SELECT /*+ INDEX(e PRIMARY) */ e.sequence, e.booked_at, e.amount_minor, e.balance_after_minor,"
+            " e.transfer_id, e.subject_kind, e.subject_id, e.other_owner_id FROM ledger_entry e"
             " WHERE e.account_id = %s AND e.sequence > %s AND e.sequence <= %s ORDER BY e.sequence DESC LIMIT %s",
             [account_id.bytes, above, upto, limit],
         )
         rows = cursor.fetchall()
-    return [_line(row) for row in rows]
+    return [_line(row, currency) for row in rows]
+
+
+def due_holds(at: datetime, *, limit: int) -> list[UUID]:
+    """Return what holds are for that are open and have passed their deadline, oldest first."""
+    due = Hold.objects.filter(is_open=True, expires_at__lte=at).order_by("expires_at")
+    return list(due.values_list("subject_id", flat=True)[:limit])
 
 
 def trial_balance() -> list[tuple[str, str, int, int]]:
@@ -110,11 +116,6 @@ def trial_balance() -> list[tuple[str, str, int, int]]:
         .order_by("currency", "kind")
     )
     return [(kind, currency, number, int(total)) for kind, currency, number, total in rows]
-
-
-def currency_of(account_id: UUID) -> str:
-    """Return the currency of an account that exists."""
-    return Account.objects.values_list("currency", flat=True).get(id=account_id)
 
 
 def _last(account_id: UUID, condition: str, values: list[datetime]) -> Mark:
@@ -128,8 +129,8 @@ def _last(account_id: UUID, condition: str, values: list[datetime]) -> Mark:
     return Mark(*row) if row else Mark(0, 0)
 
 
-def _line(row: Row) -> Line:
-    sequence, booked_at, amount_minor, after_minor, currency, transfer, subject_kind, subject, other = row
+def _line(row: Row, currency: str) -> Line:
+    sequence, booked_at, amount_minor, after_minor, transfer, subject_kind, subject, other = row
     transfer_id, subject_id, other_owner_id = (identifiers.from_bytes(value) for value in (transfer, subject, other))
     return Line(
         sequence,

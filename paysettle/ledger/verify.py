@@ -186,6 +186,38 @@ def count(reads: Snapshot, sql: str, parameters: Sequence[Any] = ()) -> int:
     return int(reads.fetch(sql, parameters)[0][0])
 
 
+def outcomes_kept(reads: Snapshot, operation: str) -> tuple[int, int, int]:
+    """Return how many outcomes of an operation are stored, how many are successes, how many refusals name an object."""
+    (counts,) = reads.fetch(
+        "SELECT COUNT(*), COUNT(CASE WHEN k.success THEN 1 END), COUNT(CASE WHEN NOT k.success THEN k.object_id END)"
+        " FROM kernel_idempotency_key k WHERE k.operation = %s",
+        [operation],
+    )
+    return counts[0], counts[1], counts[2]
+
+
+def keys_of_nothing(reads: Snapshot, table: str, operation: str, prefix: str) -> Iterator[Finding]:
+    """Yield a finding for each object that a stored success of an operation names and that is not in its table."""
+    yield from rows_as_findings(
+        reads,
+        f"SELECT k.object_id FROM kernel_idempotency_key k LEFT JOIN {table} o ON o.id = k.object_id"  # noqa: S608
+        " WHERE k.operation = %s AND k.success AND o.id IS NULL",
+        [operation],
+        prefix,
+        "is named by a key and is not there",
+    )
+
+
+def refusals_of_something(reads: Snapshot, operation: str) -> Iterator[Finding]:
+    """Yield a finding for each stored refusal of an operation that names an object."""
+    for (request_id,) in reads.fetch(
+        "SELECT k.request_id FROM kernel_idempotency_key k WHERE k.operation = %s AND NOT k.success"  # noqa: S608
+        f" AND k.object_id IS NOT NULL LIMIT {FINDINGS_MAX}",
+        [operation],
+    ):
+        yield f"the refusal of request {request_id} has an object"
+
+
 def _transfers_balance(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:
     where, values = scope.transfers("t")
     tally.seen = count(reads, f"SELECT COUNT(*) FROM ledger_transfer t WHERE {where}", values)  # noqa: S608

@@ -1,4 +1,4 @@
-"""Who carries batches out: one thread of this process after another batch, so that bulk never starves the lane.
+"""Who carries batches out: one thread of this process, one batch after another. Between parts it lets the lane pass.
 
 The worker does the same for batches that a process left behind (`Resumer`).
 """

@@ -5,13 +5,15 @@ from functools import partial
 
 from paysettle.kernel.snapshot import Snapshot
 from paysettle.ledger.verify import (
-    FINDINGS_MAX,
     Check,
     Finding,
     Scope,
     Tally,
     count,
     events_of_versions,
+    keys_of_nothing,
+    outcomes_kept,
+    refusals_of_something,
     rows_as_findings,
 )
 from paysettle.payments.operations.bulk import SubmitBatch
@@ -155,12 +157,7 @@ def _keys_match_objects(
 ) -> Iterator[Finding]:
     """A stored success has exactly one object, an object exactly one key, a stored refusal none."""
     of_operation = "FROM kernel_idempotency_key k WHERE k.operation = %s"
-    tally.seen, successes, wrong_refusals = reads.fetch(
-        "SELECT COUNT(*), COUNT(CASE WHEN k.success THEN 1 END),"
-        " COUNT(CASE WHEN NOT k.success THEN k.object_id END)"
-        f" {of_operation}",
-        [operation],
-    )[0]
+    tally.seen, successes, wrong_refusals = outcomes_kept(reads, operation)
     wrong = list(_keys_without_one_object(reads, table, operation, prefix)) if successes else []
     yield from wrong
     # When each key has an object of its own, and there are as many of both, each object has a key.
@@ -174,16 +171,12 @@ def _keys_match_objects(
             "is named by no key",
         )
     if wrong_refusals:
-        for (request_id,) in reads.fetch(
-            f"SELECT k.request_id {of_operation} AND NOT k.success AND k.object_id IS NOT NULL LIMIT {FINDINGS_MAX}",
-            [operation],
-        ):
-            yield f"the refusal of request {request_id} has an object"
+        yield from refusals_of_something(reads, operation)
 
 
 def _keys_without_one_object(reads: Snapshot, table: str, operation: str, prefix: str) -> Iterator[Finding]:
     """Find the successes whose object is not there, or has another key as well."""
-    yield from _keys_without_object(reads, table, operation, prefix)
+    yield from keys_of_nothing(reads, table, operation, prefix)
     yield from rows_as_findings(
         reads,
         "SELECT k.object_id FROM kernel_idempotency_key k WHERE k.operation = %s AND k.success"
@@ -194,23 +187,14 @@ def _keys_without_one_object(reads: Snapshot, table: str, operation: str, prefix
     )
 
 
-def _keys_without_object(reads: Snapshot, table: str, operation: str, prefix: str) -> Iterator[Finding]:
-    yield from rows_as_findings(
-        reads,
-        f"SELECT k.object_id FROM kernel_idempotency_key k LEFT JOIN {table} o ON o.id = k.object_id"  # noqa: S608
-        " WHERE k.operation = %s AND k.success AND o.id IS NULL",
-        [operation],
-        prefix,
-        "is named by a key and is not there",
-    )
-
-
 def _moves_match_keys(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
     """A payment's version counts its moves: each capture, release and expiry has a key, each refund a row."""
     keys = "FROM kernel_idempotency_key k WHERE k.operation = %s AND k.success"
-    tally.seen = count(reads, f"SELECT COUNT(*) {keys}", [MovePayment.name])
-    if tally.seen:
-        yield from _keys_without_object(reads, "payments_payment", MovePayment.name, "pay")
+    tally.seen, successes, wrong_refusals = outcomes_kept(reads, MovePayment.name)
+    if successes:
+        yield from keys_of_nothing(reads, "payments_payment", MovePayment.name, "pay")
+    if wrong_refusals:
+        yield from refusals_of_something(reads, MovePayment.name)
     yield from rows_as_findings(
         reads,
         "SELECT p.id FROM payments_payment p"  # noqa: S608
@@ -220,6 +204,27 @@ def _moves_match_keys(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[
         [MovePayment.name],
         "pay",
         "does not have a key for each of its moves",
+    )
+
+
+def _batches_have_their_parts(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
+    tally.seen = count(reads, "SELECT COUNT(*) FROM payments_batch")
+    yield from rows_as_findings(
+        reads,
+        "SELECT b.id FROM payments_batch b LEFT JOIN payments_batch_part p ON p.batch_id = b.id"
+        " GROUP BY b.id, b.total, b.finished_at HAVING COALESCE(SUM(p.last - p.first + 1), 0) <> b.total"
+        " OR (b.finished_at IS NOT NULL AND MAX(CASE WHEN p.is_open THEN 1 ELSE 0 END) <> 0)",
+        [],
+        "bat",
+        "does not have all of its parts, or is finished and has open ones",
+    )
+    yield from rows_as_findings(
+        reads,
+        "SELECT p.batch_id FROM payments_batch_part p LEFT JOIN payments_batch b ON b.id = p.batch_id"
+        " WHERE b.id IS NULL",
+        [],
+        "bat",
+        "has a part and is not there",
     )
 
 
@@ -294,6 +299,7 @@ CHECKS = [
         _payments_have_their_approvals,
         whole=True,
     ),
+    Check("batches", "Each batch has all of its parts, each part its batch.", _batches_have_their_parts, whole=True),
     Check("limits", "No limit has counted less than was sent.", _limits_have_counted, whole=True),
     Check(
         "refunds", "Each refund has one transfer, never above what was captured.", _refunds_match_transfers, whole=True

@@ -14,14 +14,15 @@ def payment(
     *,
     payment_id: UUID,
     terms: Terms,
-    handles: dict[UUID, str],
+    payer: dict[str, str],
+    payee: dict[str, str],
     note: str,
     reference: str,
     metadata: dict[str, str],
     created_at: datetime,
     approved: int | None = None,
 ) -> dict[str, Any]:
-    """Return the document of a payment; `handles` has those of payer and payee.
+    """Return the document of a payment; payer and payee are named as `party` does.
 
     `approved` tells the payer how many have approved what they must; the payee is not told who decides over there.
     """
@@ -29,8 +30,8 @@ def payment(
     amount = terms.amount.document()
     return {
         "id": identifiers.show("pay", payment_id),
-        "payer": party(terms.payer_id, handles[terms.payer_id]),
-        "payee": party(terms.payee_id, handles[terms.payee_id]),
+        "payer": payer,
+        "payee": payee,
         "amount": amount,
         "captured": amount
         if terms.captured_minor == terms.amount.amount_minor
@@ -39,7 +40,7 @@ def payment(
         "note": note,
         "reference": reference,
         "metadata": metadata,
-        "state": terms.state.value,
+        "state": str(terms.state),
         "approval": None if approved is None else _approval(terms, approved),
         "expires_at": None if terms.expires_at is None else times.show(terms.expires_at),
         "created_at": times.show(created_at),

@@ -13,7 +13,7 @@ from paysettle.identity import queries as people
 from paysettle.kernel.errors import NotFound
 from paysettle.kernel.money import Money
 from paysettle.payments import documents
-from paysettle.payments.lifecycle import STEPS, UNAPPROVED, State, Verb
+from paysettle.payments.lifecycle import UNAPPROVED, State
 from paysettle.payments.models import ApprovalDecision, Payment, PaymentApproval, PaymentBatch, PaymentBatchPart, Refund
 from paysettle.payments.rules import HOLD_LIFE_MAX, Approval, Terms
 
@@ -58,12 +58,6 @@ def approvals(*, party_id: UUID, payment_id: UUID) -> "QuerySet[PaymentApproval]
     if found.payer_id != party_id:
         raise NotFound
     return PaymentApproval.objects.filter(payment=found)
-
-
-def due_holds(at: datetime, *, limit: int) -> list[UUID]:
-    """Return payments whose hold has passed its deadline, oldest first; those that wait for approval too."""
-    rows = Payment.objects.filter(state__in=STEPS[Verb.EXPIRE].before, expires_at__lte=at).order_by("expires_at")
-    return list(rows.values_list("id", flat=True)[:limit])
 
 
 def open_parts(batch_id: UUID) -> list[PaymentBatchPart]:
@@ -157,7 +151,8 @@ def payment_documents(payments: list[Payment], *, seen_by: UUID) -> list[dict[st
         documents.payment(
             payment_id=p.id,
             terms=terms_of(p),
-            handles=handles,
+            payer=documents.party(p.payer_id, handles[p.payer_id]),
+            payee=documents.party(p.payee_id, handles[p.payee_id]),
             note=p.note,
             reference=p.reference,
             metadata=json.loads(p.metadata),

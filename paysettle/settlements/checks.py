@@ -4,7 +4,18 @@ from collections.abc import Iterator
 from functools import partial
 
 from paysettle.kernel.snapshot import Snapshot
-from paysettle.ledger.verify import Check, Finding, Scope, Tally, count, events_of_versions, rows_as_findings
+from paysettle.ledger.verify import (
+    Check,
+    Finding,
+    Scope,
+    Tally,
+    count,
+    events_of_versions,
+    keys_of_nothing,
+    outcomes_kept,
+    refusals_of_something,
+    rows_as_findings,
+)
 from paysettle.settlements import queries
 from paysettle.settlements.lifecycle import STEPS, Verb
 
@@ -34,6 +45,15 @@ def _settlements_match_transfers(reads: Snapshot, _scope: Scope, tally: Tally) -
         "tra",
         "does not agree with a leg of its settlement",
     )
+    for table, what in (("settlements_leg", "a leg"), ("settlements_move", "a move")):
+        yield from rows_as_findings(
+            reads,
+            f"SELECT o.settlement_id FROM {table} o LEFT JOIN settlements_settlement s ON s.id = o.settlement_id"  # noqa: S608
+            " WHERE s.id IS NULL",
+            [],
+            "set",
+            f"has {what} and is not there",
+        )
 
 
 def _histories_are_legal(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
@@ -72,7 +92,7 @@ def _histories_are_legal(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterat
 
 def _keys_match_moves(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
     """Every move was made with a key of its own: a settlement has as many successes as versions."""
-    tally.seen = count(reads, "SELECT COUNT(*) FROM kernel_idempotency_key WHERE operation = %s", [queries.OPERATION])
+    tally.seen, successes, wrong_refusals = outcomes_kept(reads, queries.OPERATION)
     keys = "SELECT object_id, COUNT(*) AS number FROM kernel_idempotency_key WHERE operation = %s AND success"
     yield from rows_as_findings(
         reads,
@@ -82,6 +102,10 @@ def _keys_match_moves(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[
         "set",
         "does not have one key for each of its moves",
     )
+    if successes:
+        yield from keys_of_nothing(reads, "settlements_settlement", queries.OPERATION, "set")
+    if wrong_refusals:
+        yield from refusals_of_something(reads, queries.OPERATION)
 
 
 def _limits_have_counted(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:

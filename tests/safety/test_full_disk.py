@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from tests import server as servers
@@ -48,6 +49,9 @@ def test_while_the_disk_is_full_callers_are_told_and_then_it_goes_on(
         tell(f"full: {ended - began} requests, {len(refusals)} of them refused")
         load.settle()
         load.assert_replayed(payments=100)
+    told = load.write_log(tmp_path / "told.jsonl")
+    call_command("ledger", "verify", "--acknowledged", str(tmp_path / "told.jsonl"))
+    assert told >= load.acknowledged
     assert sum(balance(who) for who in people) == len(people) * 10**6
     books_are_right(*people)
     with connection.cursor() as cursor:

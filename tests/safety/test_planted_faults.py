@@ -35,7 +35,20 @@ pytestmark = [pytest.mark.money, pytest.mark.early]
 PAYMENTS = 500_000 if os.environ.get("TEST_LONG") else 50_000
 """Each has two entries."""
 LONG_S = 60
-NAMES = ("hold", "wallet", "held", "paid", "refunded", "limit", "anas_limit", "alone", "approved", "waits", "batch")
+NAMES = (
+    "hold",
+    "wallet",
+    "held",
+    "paid",
+    "refunded",
+    "limit",
+    "anas_limit",
+    "alone",
+    "approved",
+    "waits",
+    "batch",
+    "settled",
+)
 NEW, OTHER = b"\x01" * 16, b"\x02" * 16
 
 
@@ -44,6 +57,7 @@ class Books:
     """Ana has paid ben 60, of which 20 are refunded, and 1 by a batch; 100 are authorised, of which 30 are captured.
 
     For her company, paul, who is limited, has paid 5 alone and 50 with ana's approval; another 50 wait for hers.
+    Ben has asked paul for 5, and ana has settled that for the company.
     """
 
     ana: Person
@@ -56,6 +70,7 @@ class Books:
     approved: str
     waits: str
     batch: str
+    settled: str
 
     @property
     def wallet(self) -> str:
@@ -95,7 +110,7 @@ def books() -> Books:
     limit(firm, ana, per_payment=10)
     approve_settlement(firm.acted_for_by(ana), settled)
     pauls, anas = (identifiers.show("lim", limit_id(firm.party.id, who.user.id, "EUR")) for who in (paul, ana))
-    return Books(ana, paid, refunded, held, pauls, anas, alone, approved, waits, sent)
+    return Books(ana, paid, refunded, held, pauls, anas, alone, approved, waits, sent, settled)
 
 
 @dataclass(frozen=True)
@@ -381,6 +396,54 @@ FAULTS = {
         "DELETE FROM kernel_idempotency_key WHERE object_id = %s",
         ("batch",),
         "keys.bat: {batch} is named by no key",
+    ),
+    "a refused move with an object": Fault(
+        "UPDATE kernel_idempotency_key SET success = 0, request_id = 'req_planted' WHERE object_id = %s"
+        " AND operation = 'payment.move'",
+        ("held",),
+        "keys.move: the refusal of request req_planted has an object",
+    ),
+    "a settlement without one of its keys": Fault(
+        "DELETE FROM kernel_idempotency_key WHERE object_id = %s AND status = 201",
+        ("settled",),
+        "keys.set: {settled} does not have one key for each of its moves",
+    ),
+    "a key of a settlement that is not there": Fault(
+        "UPDATE kernel_idempotency_key SET object_id = %s WHERE object_id = %s",
+        (NEW, "settled"),
+        f"keys.set: {identifiers.show('set', UUID(bytes=NEW))} is named by a key and is not there",
+    ),
+    "a refused settlement with an object": Fault(
+        "UPDATE kernel_idempotency_key SET success = 0, request_id = 'req_planted' WHERE object_id = %s",
+        ("settled",),
+        "keys.set: the refusal of request req_planted has an object",
+    ),
+    "a leg of no settlement": Fault(
+        "INSERT INTO settlements_leg (id, settlement_id, debtor_id, creditor_id, amount_minor, currency)"
+        " SELECT %s, %s, debtor_id, creditor_id, amount_minor, currency FROM settlements_leg WHERE settlement_id = %s",
+        (OTHER, NEW, "settled"),
+        f"settlements: {identifiers.show('set', UUID(bytes=NEW))} has a leg and is not there",
+    ),
+    "a move of no settlement": Fault(
+        "INSERT INTO settlements_move (settlement_id, version, party_id, user_id, what, reason, at)"
+        " SELECT %s, version, party_id, user_id, what, reason, at FROM settlements_move WHERE settlement_id = %s",
+        (NEW, "settled"),
+        f"settlements: {identifiers.show('set', UUID(bytes=NEW))} has a move and is not there",
+    ),
+    "a part of no batch": Fault(
+        "UPDATE payments_batch_part SET batch_id = %s WHERE batch_id = %s",
+        (NEW, "batch"),
+        f"batches: {identifiers.show('bat', UUID(bytes=NEW))} has a part and is not there",
+    ),
+    "a batch without its part": Fault(
+        "DELETE FROM payments_batch_part WHERE batch_id = %s",
+        ("batch",),
+        "batches: {batch} does not have all of its parts",
+    ),
+    "a finished batch with an open part": Fault(
+        "UPDATE payments_batch_part SET is_open = 1 WHERE batch_id = %s",
+        ("batch",),
+        "batches: {batch} does not have all of its parts, or is finished and has open ones",
     ),
     "a refusal that moved money": Fault(
         "UPDATE kernel_idempotency_key SET success = 0, request_id = 'req_planted' WHERE object_id = %s",

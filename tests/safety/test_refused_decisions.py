@@ -12,11 +12,10 @@ import pytest
 
 from tests.money import balance, books_are_right
 from tests.people import Person, deposit, person
-from tests.plugin import ALL
 from tests.safety.rows import grown, rows_of
 from tests.server import Reply, Server
 
-pytestmark = pytest.mark.shared(*ALL)
+pytestmark = pytest.mark.money
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,6 @@ from tests.plugin import ALL
 from tests.safety.rows import contents_of, grown, rows_of
 from tests.server import Client, Reply, Server
 
-pytestmark = pytest.mark.shared(*ALL)
-
 OPERATOR = Caller(party_id=SYSTEM, operator="tests")
 BATCHES = "/api/v1/payment-batches"
 Pair = tuple[Person, Person]
@@ -86,6 +84,7 @@ DETAILS: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
+@pytest.mark.shared(*ALL)  # refused before the database is asked
 @pytest.mark.parametrize("door", ["pay", "preview", "batch"])
 @pytest.mark.parametrize("row", DETAILS)
 def test_a_wrong_detail_is_named_and_nothing_happens(server: Server, people: Pair, row: str, door: str) -> None:
@@ -106,6 +105,7 @@ def test_a_wrong_detail_is_named_and_nothing_happens(server: Server, people: Pai
     assert_only_grown(people, before, left)
 
 
+@pytest.mark.money
 def test_the_details_that_all_rows_change_are_accepted(server: Server, people: Pair) -> None:
     right: list[dict[str, Any]] = [
         {**LATER, "expires_in_s": 10},
@@ -154,6 +154,7 @@ WHOLE: dict[str, tuple[Any, str, str]] = {
 }
 
 
+@pytest.mark.shared(*ALL)  # refused before the database is asked
 @pytest.mark.parametrize("row", WHOLE)
 def test_what_is_no_batch_is_refused_whole(server: Server, people: Pair, row: str) -> None:
     body, pointer, code = WHOLE[row]
@@ -164,6 +165,7 @@ def test_what_is_no_batch_is_refused_whole(server: Server, people: Pair, row: st
     assert_only_grown(people, before, {})
 
 
+@pytest.mark.shared(*ALL)  # refused before the database is asked
 @pytest.mark.parametrize(
     ("content", "headers", "status", "code"),
     [
@@ -193,6 +195,7 @@ LINES: dict[str, tuple[Any, str, str]] = {
 }
 
 
+@pytest.mark.money
 @pytest.mark.parametrize("row", LINES)
 def test_a_line_that_cannot_be_read_is_named_and_the_next_is_paid(server: Server, people: Pair, row: str) -> None:
     items, pointer, code = LINES[row]
@@ -205,6 +208,7 @@ def test_a_line_that_cannot_be_read_is_named_and_the_next_is_paid(server: Server
     assert (paid["status"], balance(people[1]) - ben_before) == (201, 10)
 
 
+@pytest.mark.money
 def test_a_key_that_stands_twice_in_a_batch_pays_once(server: Server, people: Pair) -> None:
     before = balance(people[1])
     item = {**body_of(people), "key": secrets.token_hex(8)}
@@ -260,6 +264,7 @@ FILTERS: dict[str, tuple[str, str]] = {
 }
 
 
+@pytest.mark.shared(*ALL)  # refused before the database is asked
 @pytest.mark.parametrize("row", FILTERS)
 def test_a_filter_that_makes_no_sense_is_named(server: Server, people: Pair, row: str) -> None:
     query, pointer = FILTERS[row]
@@ -268,6 +273,7 @@ def test_a_filter_that_makes_no_sense_is_named(server: Server, people: Pair, row
     assert [f"{e['pointer']} {e['code']}" for e in reply.document["errors"]] == [pointer]
 
 
+@pytest.mark.shared(*ALL)  # refused before the database is asked
 @pytest.mark.parametrize("what", ["balance?at", "statement?from", "statement?to"])
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01", "now"])
 def test_a_moment_that_makes_no_sense_is_named(server: Server, people: Pair, what: str, moment: str) -> None:
@@ -277,6 +283,7 @@ def test_a_moment_that_makes_no_sense_is_named(server: Server, people: Pair, wha
     assert (reply.status, reply.document["errors"][0]["code"]) == (422, "bad_time")
 
 
+@pytest.mark.money
 @pytest.mark.parametrize("query", ["counterparty=%FF", "reference=%FF", f"reference={quote('é' * 64)}"])
 def test_a_filter_that_nothing_can_match_finds_nothing(server: Server, people: Pair, query: str) -> None:
     reply = server.client(people[0]).get(f"/api/v1/payments?{query}")
@@ -293,6 +300,7 @@ PREVIEWS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.money
 @pytest.mark.parametrize("row", PREVIEWS)
 def test_a_preview_leaves_nothing_behind(server: Server, people: Pair, row: str) -> None:
     changes, outcome = PREVIEWS[row]
@@ -304,6 +312,7 @@ def test_a_preview_leaves_nothing_behind(server: Server, people: Pair, row: str)
     assert_only_grown(people, before, {})
 
 
+@pytest.mark.money
 def test_a_preview_opens_no_wallet(server: Server, people: Pair) -> None:
     cem = person("cem")
     preview = server.client(people[0]).post("/api/v1/payments/preview", body_of((people[0], cem)))
@@ -314,6 +323,7 @@ def test_a_preview_opens_no_wallet(server: Server, people: Pair) -> None:
     assert preview.document["payment"]["amount"] == paid.document["amount"]
 
 
+@pytest.mark.money
 @pytest.mark.parametrize("whose", ["payer", "payee"])
 @pytest.mark.parametrize("verb", ["freeze", "close"])
 @pytest.mark.parametrize("door", ["pay", "authorise", "preview", "batch"])
@@ -356,6 +366,7 @@ def assert_only_grown(people: Pair, before: list[tuple[dict[str, int], Any]], le
         assert contents_of(who) == contents
 
 
+@pytest.mark.money
 def test_control_an_order_that_counts_is_seen(server: Server, people: Pair) -> None:
     """A payment that is carried out changes rows of both: what is compared above would differ."""
     before = everything(people)

@@ -21,11 +21,10 @@ from paysettle.payments.operations.expiry import BATCH_MAX, expire_due
 from tests.money import balance, books_are_right
 from tests.moves import authorise, capture, refund, release
 from tests.people import Person, deposit, pay, person
-from tests.plugin import ALL
 from tests.safety.rows import Rows, contents_of, grown, rows_of
 from tests.server import Reply, Server
 
-pytestmark = pytest.mark.shared(*ALL)
+pytestmark = pytest.mark.money
 
 OPERATOR = Caller(party_id=SYSTEM, operator="tests")
 DUE = timedelta(0)

@@ -17,8 +17,6 @@ from tests.plugin import ALL
 from tests.safety.rows import Rows, grown, rows_of
 from tests.server import Client, Reply, Server
 
-pytestmark = pytest.mark.shared(*ALL)
-
 JSON = "application/json"
 
 
@@ -81,6 +79,7 @@ def desk(request: pytest.FixtureRequest, server: Server, people: tuple[Person, P
     return Desk(server, request.param, *people)
 
 
+@pytest.mark.money
 def test_the_order_that_all_rows_change_is_carried_out(desk: Desk) -> None:
     assert desk.send(desk.body()).status == 201
     assert desk.send(desk.body(), content_type="application/json; charset=UTF-8").status == 201
@@ -180,6 +179,7 @@ FIELDS: dict[str, tuple[Callable[[Desk], str | dict[str, Any]], str, str]] = {
 }
 
 
+@pytest.mark.shared(*ALL)  # refused before the database is asked
 @pytest.mark.parametrize("row", FIELDS)
 def test_a_wrong_field_is_named_and_nothing_happens(desk: Desk, row: str) -> None:
     make, pointer, code = FIELDS[row]
@@ -221,6 +221,7 @@ BODIES: dict[str, tuple[bytes, str, int, str]] = {
 }
 
 
+@pytest.mark.shared(*ALL)  # refused before the database is asked
 @pytest.mark.parametrize("row", BODIES)
 def test_a_body_that_cannot_be_read_is_refused_and_nothing_happens(desk: Desk, row: str) -> None:
     content, content_type, status, code = BODIES[row]
@@ -230,6 +231,7 @@ def test_a_body_that_cannot_be_read_is_refused_and_nothing_happens(desk: Desk, r
     assert desk.grown() == ({}, {})
 
 
+@pytest.mark.shared(*ALL)  # refused before the database is asked
 @pytest.mark.parametrize(
     ("key", "code"),
     [
@@ -246,6 +248,7 @@ def test_a_bad_key_is_refused_and_nothing_happens(desk: Desk, key: str | None, c
     assert desk.grown() == ({}, {})
 
 
+@pytest.mark.money
 def test_nobody_pays_or_asks_themself(desk: Desk) -> None:
     code = "payment_to_oneself" if desk.door is PAY else "settlement_with_oneself"
     for oneself in (desk.ana.handle, desk.ana.party):
@@ -254,6 +257,7 @@ def test_nobody_pays_or_asks_themself(desk: Desk) -> None:
     assert desk.grown() == ({}, {})
 
 
+@pytest.mark.money
 @pytest.mark.parametrize(
     "other",
     [
@@ -271,6 +275,7 @@ def test_nobody_pays_or_asks_a_stranger(desk: Desk, other: str) -> None:
     assert desk.grown() == ({}, {})
 
 
+@pytest.mark.money
 def test_a_currency_that_one_does_not_have_is_no_money(server: Server, people: tuple[Person, Person]) -> None:
     desk = Desk(server, PAY, *people)
     reply = desk.send(desk.body(amount={"amount": 1, "currency": "JPY"}))
@@ -278,6 +283,7 @@ def test_a_currency_that_one_does_not_have_is_no_money(server: Server, people: t
     assert desk.grown() == ({"keys": 1}, {})
 
 
+@pytest.mark.money
 def test_control_a_row_that_was_left_behind_is_seen(server: Server, people: tuple[Person, Person]) -> None:
     """An order that is carried out changes the counts of both: comparing them with nothing would fail."""
     desk = Desk(server, PAY, *people)

@@ -1,20 +1,28 @@
 """What a payment, a balance and a page of a statement read does not grow with what was ever paid: all go by a key."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from django.db import connection
+from django.db.models import F
 
-from paysettle.kernel import batch, transactions
+from paysettle.kernel import batch, jobs, transactions
+from paysettle.kernel.jobs import Job
+from paysettle.kernel.models import IdempotencyKey, ScheduledJob
+from paysettle.kernel.retention import KEPT_FOR, forget_old_answers
 from paysettle.kernel.transactions import Reply, Transaction
 from paysettle.ledger import accounts
 from paysettle.ledger import queries as ledger
 from paysettle.ledger.models import Entry
+from paysettle.payments.lifecycle import State
+from paysettle.payments.models import Payment
 from paysettle.payments.operations.send import send_payment
 from paysettle.settlements.operations.moves import move_settlement
 from tests import loaded, spoilt
+from tests.moves import authorise_order
 from tests.orders import request_order
 from tests.people import Person, payment_order, person
 from tests.plugin import KIND
@@ -28,7 +36,7 @@ pytestmark = [
 BEFORE = 1000
 PAGE = 50
 PAGE_ROWS_MAX = PAGE + 5
-"""The lines that are shown, and a few to get there."""
+"""The lines that are shown, the one after them, and a few to get there."""
 ROWS_MAX = 500
 """Far more than one payment needs, far fewer than there are keys."""
 
@@ -42,18 +50,54 @@ def test_balances_and_statements_read_as_many_rows_as_they_show() -> None:
     ana, _ = _after_many()
     account = accounts.wallet(ana.party_id, "EUR")
     moment = Entry.objects.get(account_id=account, sequence=BEFORE // 2).booked_at
-    last = ledger.mark_now(account)
+    later = Entry.objects.get(account_id=account, sequence=3 * BEFORE // 4).booked_at
+
+    def page(start: datetime | None, end: datetime | None) -> list[ledger.Line]:
+        """Read what a page of a statement is made of, as the API does."""
+        currency = ledger.currency_of(account, owner_id=ana.party_id)
+        assert currency is not None
+        opening = ledger.mark_before(account, start) if start else ledger.Mark(0, 0)
+        closing = ledger.mark_before(account, end) if end else ledger.mark_now(account)
+        return ledger.statement(account, currency, above=opening.sequence, upto=closing.sequence, limit=PAGE + 1)
+
     looks: dict[str, tuple[Callable[[], Any], int]] = {
         "balances": (lambda: ledger.wallets(ana.party_id), 5),
         "balance in the past": (lambda: ledger.balance_at(account, moment), 5),
-        "page": (lambda: ledger.statement(account, above=0, upto=last.sequence, limit=PAGE), PAGE_ROWS_MAX),
-        "page in the middle": (lambda: ledger.statement(account, above=0, upto=BEFORE // 2, limit=PAGE), PAGE_ROWS_MAX),
+        "page": (lambda: page(None, None), PAGE_ROWS_MAX),
+        "page of a period": (lambda: page(moment, later), PAGE_ROWS_MAX),
+        "due holds": (lambda: [ledger.due_holds(datetime.now(UTC), limit=PAGE)], 5),
     }
     for name, (look, rows_max) in looks.items():
         look()
         before = _handler_reads()
         assert look()
         assert _handler_reads() - before <= rows_max, name
+
+
+def test_old_answers_are_forgotten_from_where_it_came_to_the_last_time() -> None:
+    """However many keys have no answer any more; the planted bug is to begin anew each time."""
+    _after_many()
+    IdempotencyKey.objects.update(created_at=F("created_at") - KEPT_FOR - timedelta(hours=1))
+    job = Job("tests.forget", "0 0 1 1 *", forget_old_answers)
+    assert jobs.claim(job) is None  # the first look only notes it
+    fence = jobs.claim(job)
+    assert fence is not None
+    while forget_old_answers(fence):
+        pass
+    assert not IdempotencyKey.objects.filter(answer__isnull=False).exists()
+    for reached_at, reads_many in ((F("reached_at"), False), (None, True)):
+        ScheduledJob.objects.filter(name=job.name).update(reached_at=reached_at)
+        before = _handler_reads()
+        assert not forget_old_answers(fence)
+        assert (_handler_reads() - before > BEFORE) == reads_many
+
+
+def test_control_due_holds_looked_for_among_payments_read_them_all() -> None:
+    """The planted bug: no key of payments begins with a state or a deadline."""
+    _after_many()
+    before = _handler_reads()
+    assert list(Payment.objects.filter(state=State.AUTHORISED, expires_at__lte=datetime.now(UTC))) == []
+    assert _handler_reads() - before > BEFORE
 
 
 def test_control_a_page_that_skips_reads_what_it_skips() -> None:
@@ -82,8 +126,10 @@ def _after_many() -> tuple[Person, Person]:
     """Return somebody who has paid somebody else many times."""
     ana, ben = person("ana"), person("ben")
     spoilt.deposit(ana, 10_000)
-    batch.run(send_payment, [payment_order(ana, ben, 1) for _ in range(BEFORE)])
-    loaded.analyse("ledger_account", "ledger_entry")
+    for _ in range(4):  # all lines of a batch have one time
+        batch.run(send_payment, [payment_order(ana, ben, 1) for _ in range(BEFORE // 4)])
+    batch.run(send_payment, [authorise_order(ana, ben, 1) for _ in range(PAGE)])
+    loaded.analyse("ledger_account", "ledger_entry", "ledger_hold", "kernel_idempotency_key")
     return ana, ben
 
 

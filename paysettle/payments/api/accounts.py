@@ -57,18 +57,17 @@ class Statement(APIView):
     def get(self, request: Request, account_id: str) -> Response:
         """Return a page of the lines of a period, newest first; opening and lines add up to closing."""
         pagination.check_parameters(request, "limit", "cursor", "from", "to")
-        wanted = _own(request, account_id)
+        wanted, currency = _own(request, account_id)
         start, end = parameters.moment(request, "from"), parameters.moment(request, "to")
         opening = ledger.mark_before(wanted, start) if start else ledger.Mark(0, 0)
         closing = ledger.mark_before(wanted, end) if end else ledger.mark_now(wanted)
         limit, before = pagination.limit_of(request), pagination.number_cursor(request, "line")
         upto = closing.sequence if before is None else min(before - 1, closing.sequence)
-        lines = ledger.statement(wanted, above=opening.sequence, upto=upto, limit=limit + 1)
+        lines = ledger.statement(wanted, currency, above=opening.sequence, upto=upto, limit=limit + 1)
         more = len(lines) > limit
         lines = lines[:limit]
         handles = people.handles(line.other_owner_id for line in lines)
         after = pagination.encode_cursor("line", str(lines[-1].sequence)) if more else None
-        currency = ledger.currency_of(wanted)
         return Response(
             {
                 "opening": Money(opening.balance_minor, currency).document(),
@@ -92,18 +91,19 @@ class PastBalance(APIView):
     def get(self, request: Request, account_id: str) -> Response:
         """Return the booked balance at a past instant, that instant included."""
         pagination.check_parameters(request, "at")
-        wanted = _own(request, account_id)
+        wanted, currency = _own(request, account_id)
         at = parameters.moment(request, "at") or datetime.now(UTC)
-        booked = Money(ledger.balance_at(wanted, at), ledger.currency_of(wanted))
+        booked = Money(ledger.balance_at(wanted, at), currency)
         return Response({"at": times.show(at), "booked": booked.document()})
 
 
-def _own(request: Request, account_id: str) -> UUID:
-    """Return the id of a wallet of the acting party; raise NotFound for any other."""
+def _own(request: Request, account_id: str) -> tuple[UUID, str]:
+    """Return the id and the currency of a wallet of the acting party; raise NotFound for any other."""
     wanted = schemas.path_id("acc", account_id)
-    if not ledger.owns(caller_of(request).party_id, wanted):
+    currency = ledger.currency_of(wanted, owner_id=caller_of(request).party_id)
+    if currency is None:
         raise NotFound
-    return wanted
+    return wanted, currency
 
 
 def _account(balance: ledger.Balance) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from paysettle.api.schemas import FieldErrorDocument, MoneyDocument, MoneyOrder,
 from paysettle.identity.api.documents import PersonDocument
 from paysettle.identity.limit_rules import Reason
 from paysettle.payments.lifecycle import State
+from paysettle.payments.operations.bulk import ITEMS_MAX
 from paysettle.payments.rules import HOLD_LIFE_MAX, HOLD_LIFE_MIN, NOTE_LENGTH_MAX, REFERENCE_LENGTH_MAX, WEIGHT_MAX
 
 STATES = [state.value for state in State]
@@ -125,7 +126,7 @@ class BatchOrderItemDocument(PaymentOrderDocument):
 class BatchOrderDocument(serializers.Serializer[None]):
     """Orders to carry out, each for itself."""
 
-    items = BatchOrderItemDocument(many=True, help_text="1 to 10,000 of them.")
+    items = serializers.ListField(child=BatchOrderItemDocument(), min_length=1, max_length=ITEMS_MAX)
     amount = MoneyOrder(
         required=False,
         help_text="To split among the items by their weights: each gets its share, rounded down, and what is left goes "

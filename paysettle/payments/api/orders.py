@@ -20,6 +20,9 @@ from paysettle.payments.rules import (
 PAYEE_LENGTH_MAX = 40
 
 
+_HOLD_S_MIN, _HOLD_S_MAX = (int(life.total_seconds()) for life in (HOLD_LIFE_MIN, HOLD_LIFE_MAX))
+
+
 def payment_order(fields: Fields, *, by: Caller, key: str, request_id: str) -> PaymentOrder:
     """Read the fields of an order; what is wrong is noted in `fields`, whose `check` comes after."""
     payee = fields.text("payee", longest=PAYEE_LENGTH_MAX)
@@ -49,8 +52,8 @@ def _hold_for(fields: Fields) -> timedelta | None:
     capture = fields.choice("capture", ("now", "later"), default="now")
     seconds = fields.whole(
         "expires_in_s",
-        least=int(HOLD_LIFE_MIN.total_seconds()),
-        most=int(HOLD_LIFE_MAX.total_seconds()),
+        least=_HOLD_S_MIN,
+        most=_HOLD_S_MAX,
         default=None,
     )
     if capture == "later":

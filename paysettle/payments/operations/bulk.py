@@ -23,6 +23,7 @@ from paysettle.kernel import batch, compact_json, identifiers, transactions
 from paysettle.kernel.batch import Book, Operation, Outcome, Success
 from paysettle.kernel.errors import OutcomeUnknown, Unavailable
 from paysettle.kernel.idempotency import Answer, Item, fingerprint
+from paysettle.kernel.lane import lane
 from paysettle.kernel.money import Money
 from paysettle.kernel.transactions import Transaction
 from paysettle.payments import queries
@@ -32,6 +33,9 @@ from paysettle.payments.operations.send import PaymentOrder, send_payment
 ITEMS_MAX = 10_000
 PART_ITEMS_MAX = 500
 CLAIM = timedelta(seconds=30)
+
+LET_PASS_S = 0.2
+"""For how long a part waits for the payments of others that wait: some as long as it holds their wallets itself."""
 
 PROBLEM_MEMBERS = ("code", "detail", "retryable", "object_id", "errors")
 """What of a problem document stands in the outcome of an item."""
@@ -123,6 +127,7 @@ def carry_out(batch_id: UUID, order: BatchOrder | None = None) -> None:
     # The session in which it was accepted may end; a key is asked about again for each part, as is the person.
     caller = Caller(party_id=found.party_id, user_id=found.user_id, key_id=found.key_id)
     for part in queries.open_parts(batch_id):
+        lane.let_pass(at_most_s=LET_PASS_S)
         items = _read_back(part, caller) if order is None else order.items[part.first : part.last + 1]
         outcomes = iter(batch.run(send_payment, [item.order for item in items if item.order is not None]))
         _keep(part, items, outcomes)

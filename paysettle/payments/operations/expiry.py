@@ -6,7 +6,7 @@ from paysettle.kernel.idempotency import fingerprint
 from paysettle.kernel.identifiers import SYSTEM
 from paysettle.kernel.jobs import Fence, Job
 from paysettle.kernel.lane import lane
-from paysettle.payments import queries
+from paysettle.ledger import queries as ledger
 from paysettle.payments.lifecycle import Verb
 from paysettle.payments.operations.moves import PaymentMove, move_payment
 
@@ -21,7 +21,7 @@ def expire_holds(_fence: Fence) -> bool:
 def expire_due() -> int:
     """Expire what is due, a batch at most, and return how many there were. A key for each: once is enough."""
     now = transactions.run(lambda tx: tx.read_clock())
-    due = queries.due_holds(now, limit=BATCH_MAX)
+    due = ledger.due_holds(now, limit=BATCH_MAX)  # each is a payment's, of one that waits for approval too
     caller = Caller(party_id=SYSTEM, operator="expiry")
     orders = [
         PaymentMove(

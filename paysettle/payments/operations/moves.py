@@ -368,7 +368,8 @@ class _MoveBook(Book[PaymentMove]):
         return documents.payment(
             payment_id=payment.id,
             terms=terms,
-            handles={party: self._standing.party(party).handle for party in (terms.payer_id, terms.payee_id)},
+            payer=self._standing.party(terms.payer_id).named,
+            payee=self._standing.party(terms.payee_id).named,
             note=payment.note,
             reference=payment.reference,
             metadata=payment.metadata,

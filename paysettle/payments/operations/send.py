@@ -142,7 +142,7 @@ class PaymentBook(Book[PaymentOrder]):
         self._limits.require(item.by, item.money.currency)
         if route.payee_id == item.party_id:
             raise PaymentToOneself
-        if step_up.concerns(item.money.amount_minor):
+        if item.by.session_id is not None and step_up.concerns(item.money.amount_minor):
             self._standing.check_fresh(item.by, now)
         payer, payee = self._standing.party(item.party_id), self._standing.party(route.payee_id)
         # Money that arrives harms nobody; money that is held for somebody keeps them from closing their account.
@@ -163,7 +163,8 @@ class PaymentBook(Book[PaymentOrder]):
         document = documents.payment(
             payment_id=payment_id,
             terms=terms,
-            handles={payer.id: payer.handle, payee.id: payee.handle},
+            payer=payer.named,
+            payee=payee.named,
             note=item.note,
             reference=item.reference,
             metadata=item.metadata,
@@ -271,7 +272,7 @@ class PaymentBook(Book[PaymentOrder]):
                 item.note,
                 item.reference,
                 compact_json.dumps(item.metadata),
-                terms.state.value,
+                str(terms.state),
                 None if terms.hold_id is None else terms.hold_id.bytes,
                 None if terms.expires_at is None else self._tx.time(terms.expires_at),
                 1,

@@ -2,19 +2,25 @@
 
 import threading
 import time
+from concurrent.futures import Future
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+from paysettle.kernel import batch
 from paysettle.kernel.errors import Unavailable
+from paysettle.kernel.idempotency import Answer
+from paysettle.kernel.lane import lane
 from paysettle.payments import bulk_runner
 from paysettle.payments.api import batches
 from paysettle.payments.models import PaymentBatch
 from paysettle.payments.operations import bulk
+from paysettle.payments.operations.send import send_payment
+from paysettle.payments.operations.treasury import move_treasury
 from tests.http import InProcess
 from tests.money import balance, books_are_right
-from tests.people import Person, deposit, pay, person
+from tests.people import Person, deposit, deposit_order, pay, person
 
 pytestmark = pytest.mark.money
 
@@ -230,3 +236,34 @@ def test_batches_are_listed_and_found_by_their_key() -> None:
     assert client.get(f"{PATH}?idempotency_key=a").document["data"] == []  # the key of a line is its payment's
     assert InProcess(ben).get(f"{PATH}?idempotency_key=first").document["data"] == []
     assert InProcess(ben).get(PATH).document["data"] == []
+
+
+@pytest.mark.parametrize("lets_pass", [True, False], ids=["", "control"])
+def test_who_waits_in_the_lane_comes_between_two_parts(monkeypatch: pytest.MonkeyPatch, lets_pass: bool) -> None:  # noqa: FBT001
+    """The planted bug: a batch that goes on without a look at the lane."""
+    ana, ben, cem = person("ana"), person("ben"), person("cem")
+    deposit(ana, 2)
+    monkeypatch.setattr(bulk, "PART_ITEMS_MAX", 1)
+    if not lets_pass:
+        monkeypatch.setattr(type(lane), "let_pass", lambda *_args, **_named: None)
+    done: list[str] = []
+    waiting: list[Future[Answer]] = []
+    run = batch.run
+
+    def noted(operation: Any, items: Any, **named: Any) -> Any:
+        if operation is move_treasury:
+            time.sleep(0.05)  # long enough for a part that does not wait
+            outcomes = run(operation, items, **named)
+            done.append("deposit")
+            return outcomes
+        outcomes = run(operation, items, **named)
+        if operation is send_payment:
+            done.append("part")
+            if not waiting:
+                waiting.append(lane.submit(move_treasury, deposit_order(cem, 1)))
+        return outcomes
+
+    monkeypatch.setattr(batch, "run", noted)
+    assert InProcess(ana).post(PATH, {"items": [item(ben, 1, "a"), item(ben, 1, "b")]}).document["succeeded"] == 2
+    waiting[0].result()
+    assert done == (["part", "deposit", "part"] if lets_pass else ["part", "part", "deposit"])

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import CommandError
 from django.db import connection
 
@@ -45,14 +44,12 @@ class Command(DatabaseCommand):
             raise CommandError("SQLite has no grants: who can write its file can change everything.")
         try:
             accounts = [identifiers.parse("acc", text) for text in options["account"] or []]
-            for account_id in accounts:
-                queries.currency_of(account_id)
+            if any(queries.owner_of(account_id) is None for account_id in accounts):
+                raise CommandError("There is no such account.")
             with ExitStack() as stack:
                 path = options["acknowledged"]
                 log = stack.enter_context(Path(path).open(encoding="utf-8")) if path else None
                 report = verify.verify(accounts or None, client_log=log, strict_grants=options["strict_grants"])
-        except ObjectDoesNotExist:
-            raise CommandError("There is no such account.") from None
         except (BadIdentifier, verify.NotAClientLog) as error:
             raise CommandError(str(error)) from None
         except OSError as error:
