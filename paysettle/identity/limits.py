@@ -27,7 +27,7 @@ from paysettle.kernel.transactions import RowLocked, Transaction, parse_time
 
 _COUNTERS = (
     "SELECT id, per_payment_minor, per_day_minor, spent_day, spent_minor, spent_since"
-    " FROM identity_member_limit WHERE id IN ({values}) ORDER BY id"
+    " FROM identity_member_limit{by_key} WHERE id IN ({values}) ORDER BY id"
 )
 _EXISTING = "SELECT id FROM identity_member_limit WHERE id IN ({values})"
 _POLICIES = "SELECT party_id, time_zone, rules FROM identity_approval_policy WHERE party_id IN ({values})"

@@ -111,14 +111,15 @@ class PersonOnly(DomainError):
 
 _LIVE_SESSIONS = (
     "SELECT s.id, s.user_id, s.authenticated_at, s.second_factor_at IS NULL, u.staff_role <> ''"  # noqa: S608 - ours
-    " FROM identity_login_session s JOIN identity_user u ON u.id = s.user_id"
+    " FROM identity_login_session s{by_key} JOIN identity_user u ON u.id = s.user_id"
     f" WHERE {timeouts.LIVE} AND s.id IN ({{values}})"
 )
-_ACTIVE_USERS = "SELECT id FROM identity_user WHERE is_active AND id IN ({values})"
+_ACTIVE_USERS = "SELECT id FROM identity_user{by_key} WHERE is_active AND id IN ({values})"
 _MEMBERSHIPS = "SELECT user_id, party_id, role FROM identity_membership WHERE user_id IN ({values})"
 _LIVE_KEYS = (
-    "SELECT k.id, k.made_by_id, k.party_id, k.scopes, u.staff_role <> '' FROM identity_api_key k JOIN identity_user u"
-    " ON u.id = k.made_by_id WHERE k.revoked_at IS NULL AND k.expires_at > %s AND u.is_active AND k.id IN ({values})"
+    "SELECT k.id, k.made_by_id, k.party_id, k.scopes, u.staff_role <> '' FROM identity_api_key k{by_key}"
+    " JOIN identity_user u ON u.id = k.made_by_id WHERE k.revoked_at IS NULL AND k.expires_at > %s AND u.is_active"
+    " AND k.id IN ({values})"
 )
 _LIVE_KEY = (
     "SELECT k.scopes, m.role, p.state, u.staff_role <> ''"
@@ -128,7 +129,7 @@ _LIVE_KEY = (
     " WHERE k.id = %s AND k.made_by_id = %s AND k.revoked_at IS NULL AND k.expires_at > %s AND u.is_active"
 )
 _HELD = "SELECT id FROM identity_party WHERE id IN ({values}) ORDER BY id LOCK IN SHARE MODE"
-_PARTIES = "SELECT id, handle, state FROM identity_party WHERE id IN ({values})"
+_PARTIES = "SELECT id, handle, state FROM identity_party{by_key} WHERE id IN ({values})"
 
 
 @dataclass(frozen=True, slots=True)

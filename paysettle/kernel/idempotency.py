@@ -89,7 +89,7 @@ def fingerprint(*parts: Any) -> bytes:
 
 
 _STORED = (
-    "SELECT party_id, digest, fingerprint, status, answer, object_id, request_id FROM kernel_idempotency_key"
+    "SELECT party_id, digest, fingerprint, status, answer, object_id, request_id FROM kernel_idempotency_key{by_key}"
     " WHERE operation = %s AND digest IN ({values})"
 )
 

@@ -66,11 +66,11 @@ _HOLD_MOVE_COLUMNS = ("hold_id", "n", "kind", "amount_minor", "event_id", "at")
 
 _HOLDS = (
     "SELECT id, account_id, amount_minor, captured_minor, released_minor, moves, expires_at"
-    " FROM ledger_hold WHERE id IN ({values}) ORDER BY id"
+    " FROM ledger_hold{by_key} WHERE id IN ({values}) ORDER BY id"
 )
 _ACCOUNTS = (
     "SELECT id, owner_id, currency, balance_minor, held_minor, sequence, floor_minor, state, last_booked_at"
-    " FROM ledger_account WHERE id IN ({values}) ORDER BY id"
+    " FROM ledger_account{by_key} WHERE id IN ({values}) ORDER BY id"
 )
 
 

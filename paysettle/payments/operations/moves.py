@@ -62,7 +62,7 @@ _NEEDED = {
 _PAYMENTS = (
     "SELECT id, payer_id, payee_id, amount_minor, currency, captured_minor, refunded_minor, state, hold_id, expires_at,"
     " note, reference, metadata, version, created_at, created_by_id, approvers_needed, approval_reason, hold_for_s"
-    " FROM payments_payment WHERE id IN ({values}) ORDER BY id"
+    " FROM payments_payment{by_key} WHERE id IN ({values}) ORDER BY id"
 )
 _APPROVALS = (
     "SELECT payment_id, person_id FROM payments_approval WHERE decision = 'approved' AND payment_id IN ({values})"

@@ -355,7 +355,9 @@ def _lock(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, _Settlement]:
     return found
 
 
-_SETTLEMENTS = "SELECT id, asker_id, state, version FROM settlements_settlement WHERE id IN ({values}) ORDER BY id"
+_SETTLEMENTS = (
+    "SELECT id, asker_id, state, version FROM settlements_settlement{by_key} WHERE id IN ({values}) ORDER BY id"
+)
 _LEGS = (
     "SELECT id, settlement_id, debtor_id, creditor_id, amount_minor, currency FROM settlements_leg"
     " WHERE settlement_id IN ({values}) ORDER BY settlement_id, id"
