@@ -128,8 +128,11 @@ class Lane:
     def let_pass(self, *, at_most_s: float) -> None:
         """Wait until it has nothing to do, or so many seconds: for whoever would hold for long what it needs, too."""
         give_up_at = time.monotonic() + at_most_s
-        while (self._busy_since is not None or not self._queue.empty()) and time.monotonic() < give_up_at:
+        while self._has_work() and time.monotonic() < give_up_at:
             time.sleep(PASSING_S)
+
+    def _has_work(self) -> bool:
+        return self._busy_since is not None or bool(self._passed_over) or not self._queue.empty()
 
     def close(self) -> None:
         """Carry out what waits and end the thread; called when the process ends."""

@@ -21,9 +21,9 @@ def forget_old_answers(fence: Fence) -> bool:
         before = tx.read_clock() - KEPT_FOR
         # From where it came to the last time: the keys of successes stay, more and more of them.
         reached_at = ScheduledJob.objects.values_list("reached_at", flat=True).get(name=fence.name)
-        young = {} if reached_at is None else {"created_at__gte": reached_at}
+        since = {} if reached_at is None else {"created_at__gte": reached_at}
         old = list(
-            IdempotencyKey.objects.filter(created_at__lt=before, answer__isnull=False, **young)
+            IdempotencyKey.objects.filter(created_at__lt=before, answer__isnull=False, **since)
             .order_by("created_at")
             .values_list("created_at", "digest", "party_id", "operation", "success")[:BATCH_MAX]
         )

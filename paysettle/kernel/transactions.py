@@ -181,7 +181,7 @@ class Transaction:
             values = " UNION ALL ".join([first, *[other] * (len(rows) - 1)])
             sets = ",".join(f"t.{column} = v.{column}" for column in columns)
             same = " AND ".join(f"t.{column} = v.was_{column}" for column in guard)
-            sql = f"UPDATE {table} t JOIN ({values}) v ON t.id = v.id SET {sets} WHERE {same}"  # noqa: S608
+            sql = f"UPDATE ({values}) v STRAIGHT_JOIN {table} t ON t.id = v.id SET {sets} WHERE {same}"  # noqa: S608
             self._write(_Write(table, (sql, [value for row in rows for value in row]), len(rows)))
         else:
             sets = ",".join(f"{column} = %s" for column in columns)

@@ -212,7 +212,7 @@ def _batches_have_their_parts(reads: Snapshot, _scope: Scope, tally: Tally) -> I
     yield from rows_as_findings(
         reads,
         "SELECT b.id FROM payments_batch b LEFT JOIN payments_batch_part p ON p.batch_id = b.id"
-        " GROUP BY b.id, b.total, b.finished_at HAVING COALESCE(SUM(p.last - p.first + 1), 0) <> b.total"
+        " GROUP BY b.id, b.total, b.finished_at HAVING COALESCE(SUM(p.last) - SUM(p.first), 0) + COUNT(p.id) <> b.total"
         " OR (b.finished_at IS NOT NULL AND MAX(CASE WHEN p.is_open THEN 1 ELSE 0 END) <> 0)",
         [],
         "bat",

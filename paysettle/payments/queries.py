@@ -125,7 +125,7 @@ def batch_summaries(batches: list[PaymentBatch]) -> list[dict[str, Any]]:
     """Return the documents of batches, without their items."""
     parts = PaymentBatchPart.objects.filter(batch__in=batches).values_list("batch_id")
     counts = {id_: sums for id_, *sums in parts.annotate(Sum("succeeded"), Sum("refused"))}
-    return [documents.batch(found, *counts[found.id]) for found in batches]
+    return [documents.batch(found, *counts.get(found.id, (0, 0))) for found in batches]
 
 
 def _parts(batch_id: UUID) -> "QuerySet[PaymentBatchPart]":
