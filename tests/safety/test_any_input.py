@@ -19,8 +19,6 @@ from django.core import mail
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
@@ -168,9 +166,9 @@ def _is_wrong_in_its_lines_alone(body: Any) -> bool:
     """Tell whether a batch is as the document says, whatever stands in its lines."""
     schema = openapi.DOCUMENT["components"]["schemas"]["BatchOrderDocument"]
     lines = schema["properties"]["items"]
-    of_any_lines = {**schema, "properties": {**schema["properties"], "items": {**lines, "items": {}}}}
-    registry = Registry().with_resource("", DRAFT202012.create_resource(openapi.DOCUMENT))
-    return Draft202012Validator(of_any_lines, registry=registry).is_valid(body)
+    properties = {**schema["properties"], "items": {**lines, "items": {}}}
+    of_any_lines = {**schema, "properties": properties, "components": openapi.DOCUMENT["components"]}
+    return bool(Draft202012Validator(of_any_lines).is_valid(body))
 
 
 def test_control_a_batch_that_is_wrong_as_a_whole_is_told_from_one_with_wrong_lines() -> None:

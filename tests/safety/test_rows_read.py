@@ -1,19 +1,15 @@
 """What a payment, a balance and a page of a statement read does not grow with what was ever paid: all go by a key."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from django.db import connection
-from django.db.models import F
 
-from paysettle.kernel import batch, jobs, transactions
+from paysettle.kernel import batch, transactions
 from paysettle.kernel.idempotency import Keys
-from paysettle.kernel.jobs import Job
-from paysettle.kernel.models import IdempotencyKey, ScheduledJob
-from paysettle.kernel.retention import KEPT_FOR, forget_old_answers
 from paysettle.kernel.transactions import Reply, Transaction
 from paysettle.ledger import accounts
 from paysettle.ledger import queries as ledger
@@ -108,24 +104,6 @@ def _believe_it_is_small(table: str) -> None:
                 [table],
             )
         cursor.execute(f"FLUSH TABLE {table}")
-
-
-def test_old_answers_are_forgotten_from_where_it_came_to_the_last_time() -> None:
-    """However many keys have no answer any more; the planted bug is to begin anew each time."""
-    _after_many()
-    IdempotencyKey.objects.update(created_at=F("created_at") - KEPT_FOR - timedelta(hours=1))
-    job = Job("tests.forget", "0 0 1 1 *", forget_old_answers)
-    assert jobs.claim(job) is None  # the first look only notes it
-    fence = jobs.claim(job)
-    assert fence is not None
-    while forget_old_answers(fence):
-        pass
-    assert not IdempotencyKey.objects.filter(answer__isnull=False).exists()
-    for reached_at, reads_many in ((F("reached_at"), False), (None, True)):
-        ScheduledJob.objects.filter(name=job.name).update(reached_at=reached_at)
-        before = _handler_reads()
-        assert not forget_old_answers(fence)
-        assert (_handler_reads() - before > BEFORE) == reads_many
 
 
 def test_control_due_holds_looked_for_among_payments_read_them_all() -> None:
