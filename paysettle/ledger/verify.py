@@ -186,6 +186,19 @@ def count(reads: Snapshot, sql: str, parameters: Sequence[Any] = ()) -> int:
     return int(reads.fetch(sql, parameters)[0][0])
 
 
+def rows_of_nothing(
+    reads: Snapshot, table: str, column: str, parents: str, prefix: str, what: str
+) -> Iterator[Finding]:
+    """Yield a finding for each row of a table whose column names a parent that is not in its table."""
+    yield from rows_as_findings(
+        reads,
+        f"SELECT o.{column} FROM {table} o LEFT JOIN {parents} p ON p.id = o.{column} WHERE p.id IS NULL",  # noqa: S608
+        [],
+        prefix,
+        f"has {what} and is not there",
+    )
+
+
 def outcomes_kept(reads: Snapshot, operation: str) -> tuple[int, int, int]:
     """Return how many outcomes of an operation are stored, how many are successes, how many refusals name an object."""
     (counts,) = reads.fetch(
@@ -421,13 +434,7 @@ def _holds_add_up(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Findi
         "has a step without its event",
     )
     if scope.account_ids is None:
-        yield from rows_as_findings(
-            reads,
-            "SELECT m.hold_id FROM ledger_hold_move m LEFT JOIN ledger_hold h ON h.id = m.hold_id WHERE h.id IS NULL",
-            [],
-            "hol",
-            "has a step and is not there",
-        )
+        yield from rows_of_nothing(reads, "ledger_hold_move", "hold_id", "ledger_hold", "hol", "a step")
 
 
 def _holds_end_in_time(reads: Snapshot, scope: Scope, tally: Tally) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from paysettle.ledger.verify import (
     outcomes_kept,
     refusals_of_something,
     rows_as_findings,
+    rows_of_nothing,
 )
 from paysettle.payments.operations.bulk import SubmitBatch
 from paysettle.payments.operations.moves import MovePayment, RefundPayment
@@ -218,14 +219,7 @@ def _batches_have_their_parts(reads: Snapshot, _scope: Scope, tally: Tally) -> I
         "bat",
         "does not have all of its parts, or is finished and has open ones",
     )
-    yield from rows_as_findings(
-        reads,
-        "SELECT p.batch_id FROM payments_batch_part p LEFT JOIN payments_batch b ON b.id = p.batch_id"
-        " WHERE b.id IS NULL",
-        [],
-        "bat",
-        "has a part and is not there",
-    )
+    yield from rows_of_nothing(reads, "payments_batch_part", "batch_id", "payments_batch", "bat", "a part")
 
 
 def _payments_have_their_approvals(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:

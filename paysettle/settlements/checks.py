@@ -15,6 +15,7 @@ from paysettle.ledger.verify import (
     outcomes_kept,
     refusals_of_something,
     rows_as_findings,
+    rows_of_nothing,
 )
 from paysettle.settlements import queries
 from paysettle.settlements.lifecycle import STEPS, Verb
@@ -46,14 +47,7 @@ def _settlements_match_transfers(reads: Snapshot, _scope: Scope, tally: Tally) -
         "does not agree with a leg of its settlement",
     )
     for table, what in (("settlements_leg", "a leg"), ("settlements_move", "a move")):
-        yield from rows_as_findings(
-            reads,
-            f"SELECT o.settlement_id FROM {table} o LEFT JOIN settlements_settlement s ON s.id = o.settlement_id"  # noqa: S608
-            " WHERE s.id IS NULL",
-            [],
-            "set",
-            f"has {what} and is not there",
-        )
+        yield from rows_of_nothing(reads, table, "settlement_id", "settlements_settlement", "set", what)
 
 
 def _histories_are_legal(reads: Snapshot, _scope: Scope, tally: Tally) -> Iterator[Finding]:
